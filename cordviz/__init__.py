@@ -1,0 +1,13 @@
+"""cordviz: segment the spinal cord, measure its area, and see how both depend on MRI contrast."""
+
+from .contrasts import closest_contrast, guess_contrast
+from .images import load_image, save_mask
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "closest_contrast",
+    "guess_contrast",
+    "load_image",
+    "save_mask",
+]

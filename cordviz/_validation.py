@@ -1,0 +1,103 @@
+"""Checks of what comes in: each says what was expected, what came and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Image
+
+AFFINE_TOLERANCE_MM = 1e-3
+
+
+def check_spatial(img: Nifti1Image, name: str = "image") -> None:
+    """Refuse an image whose affine does not place its voxels in space."""
+    affine = img.affine
+    if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise ValueError(
+            f"The affine of the {name} is singular or not finite, so its voxels have no size or "
+            "position in mm. Repair the NIfTI header (sform/qform) first."
+        )
+
+
+def check_3d(shape: tuple[int, ...], name: str = "image") -> None:
+    """Refuse anything but a 3-D shape without an empty axis."""
+    if len(shape) == 4:
+        raise ValueError(
+            f"The {name} is 4-D {shape}. Say how to make it 3-D: load_image(..., reduce='mean') "
+            "for fMRI, 'rms' for echoes, 'dwi' with bvals for diffusion, or an index for one volume."
+        )
+    if len(shape) != 3 or 0 in shape:
+        raise ValueError(f"Expected a 3-D {name}, got {len(shape)}-D with shape {shape}.")
+
+
+def check_image(data: np.ndarray, name: str = "image") -> None:
+    """Refuse intensities that cannot show a cord: NaN, infinite or constant."""
+    low, high = float(data.min()), float(data.max())
+    if not (np.isfinite(low) and np.isfinite(high)):  # min and max propagate NaN
+        raise ValueError(
+            f"The {name} has {int(np.count_nonzero(~np.isfinite(data)))} NaN or infinite voxels. "
+            "Replace them first (for example with numpy.nan_to_num)."
+        )
+    if low == high:
+        raise ValueError(
+            f"The {name} is constant (every voxel is {low:g}): there is nothing in it."
+        )
+
+
+def check_mask(data: np.ndarray, name: str = "mask") -> None:
+    """Refuse a mask that is not a fraction of cord per voxel, in [0, 1] and not empty."""
+    low, high = float(data.min()), float(data.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(f"The {name} has NaN or infinite voxels; expected values from 0 to 1.")
+    if low < 0:
+        raise ValueError(f"The {name} has negative values (lowest {low:g}); expected 0 to 1.")
+    if high == 0:
+        raise ValueError(f"The {name} is empty: no voxel is above 0.")
+    if high > 1 + 1e-4:  # float32 resampling may overshoot 1 by rounding
+        raise ValueError(
+            f"The {name} has values above 1 (highest {high:g}); expected 0 to 1. A mask stored as "
+            "0/255 must be divided by 255; of a label image, choose one label (img == label)."
+        )
+
+
+def check_same_grid(img: Any, reference: Any, name: str, reference_name: str) -> None:
+    """Refuse an image that does not lie voxel for voxel on the grid of another."""
+    if img.shape[:3] != reference.shape[:3]:
+        raise ValueError(
+            f"The {name} has shape {img.shape[:3]} but the {reference_name} has "
+            f"{reference.shape[:3]}. Bring it onto that grid first: cordviz.images.resample_to."
+        )
+    shift = np.abs(img.affine - reference.affine).max()
+    if not shift <= AFFINE_TOLERANCE_MM:
+        raise ValueError(
+            f"The {name} and the {reference_name} have the same shape but other affines (they "
+            f"differ by up to {shift:.3g}). Bring one onto the other's grid: "
+            "cordviz.images.resample_to."
+        )
+
+
+def check_choice(value: Any, choices: Collection[str], name: str) -> None:
+    """Refuse a value outside `choices`, with the nearest spelling as a hint."""
+    if isinstance(value, str) and value in choices:
+        return
+    near = get_close_matches(str(value), list(choices), n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}.{hint}")
+
+
+def check_threshold(threshold: Any) -> None:
+    """Refuse a threshold outside the open interval (0, 1)."""
+    if threshold is None:
+        return
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float, np.number)):
+        raise TypeError(f"threshold must be a number between 0 and 1 or None, got {threshold!r}.")
+    if not 0 < threshold < 1:
+        raise ValueError(
+            f"threshold must lie between 0 and 1 (both excluded), got {threshold:g}. "
+            "0.5 is half a voxel of cord; None keeps the soft mask."
+        )

@@ -1,0 +1,309 @@
+"""Load and save NIfTI images: any orientation outside, RAS inside, the caller's grid kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.nifti1 import Nifti1Image
+from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
+
+from ._files import atomic_path
+from ._validation import check_3d, check_image, check_mask, check_spatial
+
+ImageLike = str | os.PathLike[str] | Nifti1Image
+
+#: Above this b-value (s/mm²) a volume counts as diffusion-weighted.
+B0_MAX = 100.0
+
+
+def read_image(image: ImageLike, *, name: str = "image") -> Nifti1Image:
+    """Open a NIfTI image without looking at its intensities.
+
+    Parameters
+    ----------
+    image : str, Path or nibabel NIfTI image
+        A ``.nii`` or ``.nii.gz`` file of any dtype, or an image that is open already.
+    name : str
+        What the image is called in error messages.
+
+    Returns
+    -------
+    nibabel.Nifti1Image
+        Any number of dimensions, any orientation, voxels not read yet.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        No such file; not an image; not NIfTI, or a singular affine.
+    """
+    if isinstance(image, nib.nifti1.Nifti1Pair):
+        img = image
+    elif isinstance(image, (str, os.PathLike)):
+        path = Path(image)
+        if not path.is_file():
+            raise FileNotFoundError(f"There is no {name} at {path}.")
+        try:
+            img = nib.load(path)
+        except Exception as error:  # nibabel raises many types on bytes it does not know
+            raise ValueError(_unreadable(path, name, error)) from error
+        if not isinstance(img, nib.nifti1.Nifti1Pair):
+            raise ValueError(
+                f"{path} is not NIfTI but {type(img).__name__}. Convert it to .nii or .nii.gz "
+                "first (DICOM: dcm2niix)."
+            )
+    else:
+        raise TypeError(
+            f"Expected the {name} as a path or a nibabel NIfTI image, got {type(image).__name__}."
+        )
+    if img.get_data_dtype().fields is not None or img.get_data_dtype().kind == "c":
+        raise ValueError(f"The {name} has colour or complex voxels; expected one number per voxel.")
+    check_spatial(img, name)
+    return img
+
+
+def voxels(img: Nifti1Image, *, dtype: Any = np.float32, name: str = "image") -> np.ndarray:
+    """Read the voxels of an image, scl_slope and scl_inter applied, as `dtype`."""
+    try:
+        return np.asanyarray(img.dataobj).astype(dtype, copy=False)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise ValueError(_unreadable(img.get_filename(), name, error)) from error
+
+
+def load_image(
+    image: ImageLike,
+    *,
+    reduce: str | int | None = None,
+    bvals: str | os.PathLike[str] | Sequence[float] | None = None,
+) -> Nifti1Image:
+    """Load an MR image as 3-D float32 on its own grid.
+
+    Parameters
+    ----------
+    image : str, Path or nibabel NIfTI image
+        3-D or 4-D, any orientation, dtype and scaling.
+    reduce : {"mean", "rms", "dwi"} or int, optional
+        How a 4-D image becomes 3-D: mean over volumes (fMRI), root mean square (echoes), mean of
+        the diffusion-weighted volumes (needs `bvals`), or the index of one volume. Must be given
+        for a 4-D image with more than one volume.
+    bvals : path or sequence of float, optional
+        b-values in s/mm², one per volume; volumes above 100 s/mm² count as diffusion-weighted.
+        By default the ``.bval`` file beside the image.
+
+    Returns
+    -------
+    nibabel.Nifti1Image
+        Shape (I, J, K), float32, with the affine and the qform and sform codes of the input.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        File missing, truncated or not NIfTI; 2-D or undeclared 4-D; NaN or constant intensities;
+        singular affine.
+
+    Examples
+    --------
+    >>> import cordviz as cv, nibabel as nib, numpy as np
+    >>> echoes = nib.Nifti1Image(np.random.default_rng(0).random((4, 5, 6, 3)), np.eye(4))
+    >>> cv.load_image(echoes, reduce="rms").shape
+    (4, 5, 6)
+    """
+    img = read_image(image)
+    shape = img.shape
+    if len(shape) == 4 and (shape[3] == 1 and reduce is None):
+        reduce = 0
+    if len(shape) != 4 or reduce is None:
+        check_3d(shape)
+        if bvals is not None or isinstance(reduce, str):
+            raise ValueError("The image is 3-D already; reduce and bvals are for 4-D images.")
+        data = voxels(img)
+    else:
+        data = _reduce(img, reduce, bvals)
+        check_3d(data.shape)
+    check_image(data)
+    return on_grid(data, img)
+
+
+def load_mask(mask: ImageLike, *, name: str = "mask") -> Nifti1Image:
+    """Load a mask (hard or soft, any dtype) as 3-D float32 in [0, 1] on its own grid.
+
+    Raises ValueError where it is empty, negative, NaN or above 1.
+    """
+    img = read_image(mask, name=name)
+    if len(img.shape) == 4 and img.shape[3] == 1:
+        data = voxels(img, name=name)[..., 0]
+    else:
+        check_3d(img.shape, name)
+        data = voxels(img, name=name)
+    check_mask(data, name)
+    return on_grid(data, img)
+
+
+def on_grid(data: np.ndarray, like: Nifti1Image, *, extra: dict | None = None) -> Nifti1Image:
+    """Put voxels of shape (I, J, K) on the grid of `like`, its header geometry kept bit for bit."""
+    header = like.header.copy()
+    header.set_data_shape(data.shape)
+    header.set_data_dtype(data.dtype)
+    header.set_slope_inter(1, 0)
+    header["cal_min"] = header["cal_max"] = 0
+    return type(like)(data, like.affine, header, extra=extra)
+
+
+def spacing_mm(img: Nifti1Image) -> np.ndarray:
+    """Voxel size along each array axis in mm, from the affine, shape (3,)."""
+    return np.sqrt((img.affine[:3, :3] ** 2).sum(axis=0))
+
+
+def reorient(img: Nifti1Image, codes: str = "RAS") -> Nifti1Image:
+    """Flip and permute the axes to the nearest `codes` (nibabel letters); no interpolation."""
+    return img.as_reoriented(_to_codes(img, codes))
+
+
+def restore(data: np.ndarray, like: Nifti1Image, codes: str = "RAS") -> Nifti1Image:
+    """Undo `reorient`: voxels in `codes` order back onto the grid of `like`."""
+    back = ornt_transform(axcodes2ornt(codes), io_orientation(like.affine))
+    return on_grid(np.ascontiguousarray(nib.apply_orientation(data, back)), like)
+
+
+def reoriented_affine(img: Nifti1Image, codes: str = "RAS") -> np.ndarray:
+    """Affine that `reorient` gives, without touching voxels, shape (4, 4)."""
+    return img.affine @ inv_ornt_aff(_to_codes(img, codes), img.shape[:3])
+
+
+def resample_to(
+    image: ImageLike, target: ImageLike, *, interpolation: str = "continuous"
+) -> Nifti1Image:
+    """Resample an image onto the grid of another with ``nilearn.image.resample_to_img``.
+
+    Parameters
+    ----------
+    image, target : str, Path or nibabel NIfTI image
+        3-D. Outside the field of view of `image` the result is 0.
+    interpolation : {"continuous", "linear", "nearest"}
+        Cubic spline, trilinear, or nearest neighbour (labels).
+    """
+    from nilearn.image import resample_to_img
+
+    img, target_img = read_image(image), read_image(target, name="target")
+    return resample_to_img(
+        img, target_img, interpolation=interpolation, copy_header=True, force_resample=False
+    )
+
+
+def sha256_of(img: Nifti1Image) -> str:
+    """Hash of voxels and affine, the same for the same image whatever file it came from."""
+    digest = hashlib.sha256(np.ascontiguousarray(img.dataobj).tobytes())
+    digest.update(np.asarray(img.affine, dtype=np.float64).tobytes())
+    return digest.hexdigest()
+
+
+def save_mask(seg: Nifti1Image, path: str | os.PathLike[str]) -> Path:
+    """Save a mask as NIfTI with a JSON sidecar that says how it was made.
+
+    Parameters
+    ----------
+    seg : nibabel.Nifti1Image
+        Soft (float, [0, 1]) or hard (integer) mask, usually from `segment_cord`.
+    path : str or Path
+        Ends in ``.nii`` or ``.nii.gz``; by custom of the field ``…_seg`` for hard and
+        ``…_label-SC_softseg`` for soft masks. The sidecar has the same name with ``.json``.
+
+    Returns
+    -------
+    Path
+        The NIfTI file. Both files appear whole or not at all.
+
+    Examples
+    --------
+    >>> import cordviz as cv, nibabel as nib, numpy as np, tempfile
+    >>> seg = nib.Nifti1Image(np.ones((4, 4, 4), dtype=np.uint8), np.eye(4))
+    >>> cv.save_mask(seg, tempfile.mkdtemp() + "/sub-01_T2w_seg.nii.gz").name
+    'sub-01_T2w_seg.nii.gz'
+    """
+    from . import __version__
+
+    target = Path(path)
+    stem = target.name.removesuffix(".gz").removesuffix(".nii")
+    if not target.name.endswith((".nii", ".nii.gz")) or not stem:
+        raise ValueError(f"A mask is saved as .nii or .nii.gz, got {target.name!r}.")
+    img = read_image(seg, name="mask")
+    check_3d(img.shape, "mask")
+    check_mask(voxels(img, name="mask"))
+    made = dict((img.extra or {}).get("cordviz", {}))
+    sidecar = {
+        "GeneratedBy": [{"Name": "cordviz", "Version": __version__, **made}],
+        "SpatialReference": "orig",
+        "Type": "hard mask" if np.issubdtype(img.get_data_dtype(), np.integer) else "soft mask",
+        "SHA256": sha256_of(img),
+    }
+    with (
+        atomic_path(target) as image_file,
+        atomic_path(target.with_name(f"{stem}.json")) as json_file,
+    ):
+        nib.save(img.__class__(img.dataobj, img.affine, img.header), image_file)
+        json_file.write_text(json.dumps(sidecar, indent=2) + "\n", encoding="utf-8")
+    return target
+
+
+def _reduce(
+    img: Nifti1Image,
+    reduce: str | int,
+    bvals: str | os.PathLike[str] | Sequence[float] | None,
+) -> np.ndarray:
+    volumes = img.shape[3]
+    if isinstance(reduce, (int, np.integer)) and not isinstance(reduce, bool):
+        if not -volumes <= reduce < volumes:
+            raise ValueError(f"reduce={reduce}: the image has only {volumes} volumes.")
+        return voxels(img)[..., reduce]
+    if reduce == "mean":
+        return voxels(img).mean(axis=3)
+    if reduce == "rms":
+        return np.sqrt(np.square(voxels(img)).mean(axis=3))
+    if reduce == "dwi":
+        b = _read_bvals(img, bvals)
+        if b.shape != (volumes,):
+            raise ValueError(f"Expected {volumes} b-values, one per volume, got {b.size}.")
+        if not (b > B0_MAX).any():
+            raise ValueError(f"No volume is diffusion-weighted: no b-value above {B0_MAX:g} s/mm².")
+        return voxels(img)[..., b > B0_MAX].mean(axis=3)
+    raise ValueError(f"reduce must be 'mean', 'rms', 'dwi' or an index, got {reduce!r}.")
+
+
+def _read_bvals(
+    img: Nifti1Image, bvals: str | os.PathLike[str] | Sequence[float] | None
+) -> np.ndarray:
+    if bvals is None:
+        file = img.get_filename()
+        stem = str(file).removesuffix(".gz").removesuffix(".nii") if file else None
+        if stem is None or not Path(f"{stem}.bval").is_file():
+            raise ValueError(
+                "reduce='dwi' needs the b-values: pass bvals= (a file or a list), or keep "
+                "a .bval file beside the image."
+            )
+        bvals = f"{stem}.bval"
+    if isinstance(bvals, (str, os.PathLike)):
+        if not Path(bvals).is_file():
+            raise FileNotFoundError(f"There is no b-value file at {bvals}.")
+        try:
+            bvals = [float(word) for word in Path(bvals).read_text().split()]
+        except ValueError as error:
+            raise ValueError(f"{bvals} is not a list of numbers: {error}.") from error
+    return np.asarray(bvals, dtype=float).ravel()
+
+
+def _to_codes(img: Nifti1Image, codes: str) -> np.ndarray:
+    return ornt_transform(io_orientation(img.affine), axcodes2ornt(codes))
+
+
+def _unreadable(path: Any, name: str, error: BaseException) -> str:
+    return (
+        f"The {name} {path} cannot be read: it is truncated, corrupt or not NIfTI "
+        f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'})."
+    )
