@@ -1,0 +1,166 @@
+"""Cut an image into the small pictures that figures show: slices around the cord, cuts along it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from nibabel.nifti1 import Nifti1Image
+from scipy.ndimage import gaussian_filter1d
+
+from .images import reorient, spacing_mm, voxels
+
+WINDOW_MM = 20.0  #: over which brightness adapts along the cord
+MARGIN_MM = 10.0  #: kept around the cord, so that CSF and the canal are in view
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels of one panel, row 0 on top.
+
+    Attributes
+    ----------
+    grey : ndarray of uint8, shape (rows, columns)
+        Brightness.
+    masks : dict of name → ndarray of uint8, shape (n · rows, columns)
+        Fraction of cord, 0 to 250 for 0 to 1; each row n times, n ≥ 1.
+    pixel_mm : tuple of float
+        Width and height of a pixel.
+    """
+
+    grey: np.ndarray
+    masks: dict[str, np.ndarray]
+    pixel_mm: tuple[float, float]
+
+    @property
+    def size_mm(self) -> tuple[float, float]:
+        """Width and height of the picture."""
+        rows, columns = self.grey.shape
+        return columns * self.pixel_mm[0], rows * self.pixel_mm[1]
+
+
+class CordView:
+    """An image and its masks in nibabel-LAS order, ready to be cut around the cord.
+
+    Axes run from right to left, posterior to anterior and inferior to superior, so that plain
+    array order gives radiological pictures: the patient's right on the reader's left.
+    """
+
+    def __init__(self, image: Nifti1Image, masks: Mapping[str, Nifti1Image]) -> None:
+        las = reorient(image, "LAS")
+        self.data = voxels(las)
+        self.spacing = spacing_mm(las)
+        self.masks = {name: voxels(reorient(mask, "LAS")) for name, mask in masks.items()}
+        cord = np.max(list(self.masks.values()), axis=0)
+        # a soft mask may stay under one half everywhere in thick slices: then show what there is
+        inside = cord >= 0.5 if (cord >= 0.5).any() else cord > 0
+        self.slices = np.flatnonzero(inside.any(axis=(0, 1)))
+        self.centres = self._centres(inside)
+        found = np.argwhere(inside)
+        radius = np.abs(found[:, :2] - self.centres[found[:, 2]]) * self.spacing[:2]
+        #: half the side of an axial tile in mm: square, the same for all slices
+        self.half_mm = float(np.clip(np.quantile(radius, 0.999) + MARGIN_MM, 14, 30))
+        field_of_view = np.array(self.data.shape[:2]) * self.spacing[:2]
+        self.half_mm = min(self.half_mm, float(field_of_view.min() / 2))
+        self._low, self._high = self._window()
+
+    def _centres(self, inside: np.ndarray) -> np.ndarray:
+        """Centre of the cord in every slice in voxels, shape (slices, 2); held beyond its ends."""
+        count = np.maximum(inside.sum(axis=(0, 1)), 1)
+        x = (inside.sum(axis=1) * np.arange(inside.shape[0])[:, None]).sum(axis=0) / count
+        y = (inside.sum(axis=0) * np.arange(inside.shape[1])[:, None]).sum(axis=0) / count
+        every = np.arange(inside.shape[2])
+        return np.stack([np.interp(every, self.slices, c[self.slices]) for c in (x, y)], axis=1)
+
+    def _window(self) -> tuple[np.ndarray, np.ndarray]:
+        """Black and white point of every slice, smooth along the cord: coils fade towards ends."""
+        tiles = [self._axial(self.data, int(k)) for k in self.slices]
+        points = np.array([np.quantile(tile, (0.01, 0.99)) for tile in tiles]).T
+        sigma = WINDOW_MM / self.spacing[2]
+        every = np.arange(self.data.shape[2])
+        low, high = (gaussian_filter1d(p, sigma, mode="nearest") for p in points)
+        return np.interp(every, self.slices, low), np.interp(every, self.slices, high)
+
+    def mosaic(self, slices: Sequence[int], columns: int) -> Picture:
+        """Axial tiles centred on the cord, row by row in the given order, voxels as they are."""
+        masks = {}
+        for name, mask in self.masks.items():
+            tiles = [self._axial(mask, k) for k in slices]
+            for tile in tiles:  # a contour must close inside its own tile
+                tile[[0, -1]] = 0
+                tile[:, [0, -1]] = 0
+            masks[name] = _to_bytes(_arrange(tiles, columns, 0), 250)
+        grey = [self._brightness(self._axial(self.data, k), k) for k in slices]
+        pixel = (float(self.spacing[0]), float(self.spacing[1]))
+        return Picture(_to_bytes(_arrange(grey, columns, 1), 255), masks, pixel)
+
+    def cut(self, across: int) -> tuple[Picture, np.ndarray]:
+        """Cut along the cord, curved so that it follows the cord's centre.
+
+        `across` is the axis that follows the centre: 0 gives the sagittal cut (columns anterior
+        to posterior), 1 the coronal one (columns right to left). Also returns the slice number
+        of each row, superior first.
+        """
+        pad = round(MARGIN_MM / self.spacing[2])
+        bottom = max(self.slices[0] - pad, 0)
+        rows = np.arange(min(self.slices[-1] + pad, self.data.shape[2] - 1), bottom - 1, -1)
+        along = 1 - across
+        centre = self.centres[self.slices, along]
+        half = (self.half_mm + 2) / self.spacing[along]
+        low = max(int(np.floor(centre.min() - half)), 0)
+        high = min(int(np.ceil(centre.max() + half)), self.data.shape[along] - 1)
+        columns = np.arange(low, high + 1)
+        if across == 0:
+            columns = columns[::-1]  # anterior on the reader's left
+        at = np.clip(self.centres[rows, across], 0, self.data.shape[across] - 1)
+        first = np.minimum(at.astype(int), max(self.data.shape[across] - 2, 0))
+        second = np.minimum(first + 1, self.data.shape[across] - 1)
+        weight = (at - first)[:, None]
+
+        def sample(volume: np.ndarray) -> np.ndarray:
+            swapped = np.moveaxis(volume, across, 0)  # (across, along, slices)
+            near = swapped[first[:, None], columns, rows[:, None]]
+            far = swapped[second[:, None], columns, rows[:, None]]
+            return near * (1 - weight) + far * weight
+
+        # Rows are slabs as thick as the slice: repeated, so that contours keep to them too.
+        times = max(round(float(self.spacing[2])), 1)
+        masks = {
+            name: np.repeat(_to_bytes(sample(mask), 250), times, axis=0)
+            for name, mask in self.masks.items()
+        }
+        grey = _to_bytes(self._brightness(sample(self.data), rows[:, None]), 255)
+        return Picture(grey, masks, (float(self.spacing[along]), float(self.spacing[2]))), rows
+
+    def _brightness(self, values: np.ndarray, k: int | np.ndarray) -> np.ndarray:
+        low, high = self._low[k], self._high[k]
+        return (values - low) / np.maximum(high - low, 1e-9)
+
+    def _axial(self, volume: np.ndarray, k: int) -> np.ndarray:
+        """One tile, shape (rows: anterior to posterior, columns: right to left); 0 outside."""
+        x, y = (
+            round(float(centre)) + np.arange(-n, n + 1)
+            for centre, n in zip(self.centres[k], self._half_voxels, strict=True)
+        )
+        inside = np.ix_(
+            (x >= 0) & (x < volume.shape[0]),
+            (y >= 0) & (y < volume.shape[1]),
+        )
+        tile = np.zeros((x.size, y.size), np.float32)
+        tile[inside] = volume[..., k][np.ix_(x[inside[0].ravel()], y[inside[1].ravel()])]
+        return tile[:, ::-1].T
+
+    @property
+    def _half_voxels(self) -> tuple[int, int]:
+        across, along = (max(round(self.half_mm / float(s)), 1) for s in self.spacing[:2])
+        return across, along
+
+
+def _arrange(tiles: list[np.ndarray], columns: int, blank: float) -> np.ndarray:
+    tiles = [*tiles, *[np.full_like(tiles[0], blank)] * (-len(tiles) % columns)]
+    return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
+
+
+def _to_bytes(values: np.ndarray, one: int) -> np.ndarray:
+    return (np.clip(values, 0, 1) * one).round().astype(np.uint8)

@@ -1,0 +1,385 @@
+"""Static figures (plotly) of masks and of the area along the cord: they work without a kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._panels import (
+    FAINT,
+    INK,
+    add_panel,
+    best_columns,
+    level_name,
+    mark_levels,
+    mark_sides,
+    mark_slices,
+    mark_tiles,
+    scale_bar,
+)
+from ._tiles import CordView
+from ._validation import check_choice, check_same_grid
+from .images import ImageLike, load_image, load_mask, read_image, reorient, voxels
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+#: Told apart by colour-blind readers (after Okabe and Ito 2008) on white paper.
+LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8A6D00")
+FONT = {"family": "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif", "color": INK}
+
+
+def plot_segmentation(
+    img: ImageLike,
+    seg: ImageLike | Mapping[str, ImageLike],
+    *,
+    levels: ImageLike | None = None,
+    slices: int | Sequence[int] = 12,
+    title: str | None = None,
+) -> go.Figure:
+    """Show a mask on its image: axial slices, and a sagittal and a coronal cut along the cord.
+
+    Axial tiles are centred on the cord and show voxels as they are. The two cuts are curved:
+    in every slice they pass through the centre of the cord, so that all of it is in view. The
+    line is where the mask is 0.5, found between voxels. Pictures are radiological: the
+    patient's right (R) on the reader's left.
+
+    Parameters
+    ----------
+    img : path or nibabel image
+        3-D, any orientation.
+    seg : path, nibabel image, or mapping of name to mask
+        One or several masks of values in [0, 1] on the image's grid.
+    levels : path or nibabel image, optional
+        Vertebral levels on the same grid (2 = C2, 8 = T1 …), written beside the slices.
+    slices : int or sequence of int
+        How many axial slices to spread over the mask, or their numbers in the nibabel-LAS frame
+        of `measure_shape` (0 is inferior).
+    title : str, optional
+        Heading of the figure.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Lengths in mm with a scale bar, true aspect ratio.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        Unreadable input, another grid, an empty mask, slices outside the image.
+
+    Examples
+    --------
+    >>> import cordviz as cv, nibabel as nib, numpy as np
+    >>> y, x = np.mgrid[-20:21, -20:21]
+    >>> cord = np.repeat((np.hypot(x, y) < 5)[..., None], 9, axis=2)
+    >>> image = nib.Nifti1Image(np.where(cord, 100.0, 300.0), np.diag([1, 1, 3, 1]))
+    >>> seg = nib.Nifti1Image(cord.astype("u1"), image.affine)
+    >>> fig = cv.plots.plot_segmentation(image, seg, slices=4)
+    >>> fig.layout.xaxis.scaleanchor
+    'y'
+    """
+    import plotly.graph_objects as go
+
+    image = load_image(img)
+    named = dict(seg) if isinstance(seg, Mapping) else {"mask": seg}
+    if not named:
+        raise ValueError("Expected at least one mask, got an empty mapping.")
+    masks = {name: load_mask(mask, name=name) for name, mask in named.items()}
+    for name, mask in masks.items():
+        check_same_grid(mask, image, name, "image")
+    view = CordView(image, masks)
+    level_of = _level_of_slice(levels, image)
+    shown = _choose_slices(slices, view)
+    sagittal, rows = view.cut(across=0)
+    coronal, _ = view.cut(across=1)
+
+    # Laid out in pixels of the page, so that a mm has one size on screen in each panel.
+    top = 28 + 30 * (title is not None) + 26 * (len(masks) > 1)
+    bottom, left, right, gap, between = 40, 16, 44, 60, 14
+    cuts_mm = sagittal.size_mm[0] + coronal.size_mm[0]
+    scale = min(560 / sagittal.size_mm[1], 400 / cuts_mm, 6)
+    start = 1000 - right - between - cuts_mm * scale  # of the sagittal panel
+    room = (start - gap - left, max(sagittal.size_mm[1] * scale, 360))
+    columns = best_columns(len(shown), room)
+    axial = view.mosaic(shown, columns)
+    axial_scale = min(room[0] / axial.size_mm[0], room[1] / axial.size_mm[1], 7)
+    start = left + axial.size_mm[0] * axial_scale + gap
+    middle = start + sagittal.size_mm[0] * scale + between
+    tallest = max(axial.size_mm[1] * axial_scale, sagittal.size_mm[1] * scale)
+    page = (middle + coronal.size_mm[0] * scale + right, top + tallest + bottom)
+
+    fig = go.Figure()
+    fig.update_layout(
+        width=page[0],
+        height=page[1],
+        margin={"l": 0, "r": 0, "t": 0, "b": 0, "autoexpand": False},
+        title={"text": title, "x": left / page[0], "y": 1 - 20 / page[1], "yanchor": "middle"},
+        font={**FONT, "size": 12},
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        showlegend=len(masks) > 1,
+        legend={"orientation": "h", "x": left / page[0], "y": 1 - (top - 54) / page[1]},
+    )
+    add_panel(fig, axial, 1, (left, top, axial_scale))
+    add_panel(fig, sagittal, 2, (start, top, scale))
+    add_panel(fig, coronal, 3, (middle, top, scale))
+    mark_tiles(fig, shown, columns, axial, level_of)
+    mark_sides(fig, sagittal, 2, "AP", "sagittal")
+    mark_sides(fig, coronal, 3, "RL", "coronal")
+    row_of = {int(k): (row + 0.5) * sagittal.pixel_mm[1] for row, k in enumerate(rows)}
+    mark_slices(fig, {k: row_of[k] for k in shown if k in row_of})
+    mark_levels(fig, coronal, row_of, level_of)
+    scale_bar(fig, (left, top + axial.size_mm[1] * axial_scale), axial_scale, 10)
+    long = 10 if sagittal.size_mm[1] < 120 else 20
+    scale_bar(fig, (start, top + sagittal.size_mm[1] * scale), scale, long)
+    note = {"text": "cuts follow the cord's centre", "font": {"size": 11, "color": FAINT}}
+    corner = {"xref": "x3 domain", "x": 1, "xanchor": "right", "yref": "y3 domain", "y": 0}
+    fig.add_annotation(**note, **corner, yanchor="top", yshift=-8, showarrow=False)
+    return fig
+
+
+def plot_csa_profile(
+    table: pd.DataFrame | Mapping[str, pd.DataFrame],
+    *,
+    norms: bool = True,
+    sex: str | None = None,
+    title: str | None = None,
+) -> go.Figure:
+    """Show the cross-sectional area (CSA) along the cord, with levels and healthy norms.
+
+    Parameters
+    ----------
+    table : DataFrame or mapping of name to DataFrame
+        Per-slice tables of `measure_shape` (columns slice, level, area_mm2, length_mm). Several
+        tables share one axis: 0 mm is the border of C2 and C3 where a table has both, else the
+        top of its mask. The bands of levels are those of the first table.
+    norms : bool
+        Show percentiles of 203 healthy adults per level, C1 to T1 (T2-weighted, 0.8 mm).
+    sex : {"F", "M"}, optional
+        Norms of 98 women or 105 men instead of all.
+    title : str, optional
+        Heading of the figure.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        CSA in mm² over the distance along the cord in mm, superior on the left. Slices without
+        a value are gaps in the line. Dashes: mean over the slices of C2–C3.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not a per-slice table, or no area in it.
+
+    Notes
+    -----
+    Norms: Valošek, Bédard et al. 2024, https://doi.org/10.1162/imag_a_00075, percentiles per
+    vertebral level computed from the PAM50-normalized-metrics tables (MIT licence). They hold
+    for that contrast and that segmentation method: another one shifts CSA by several percent.
+
+    Examples
+    --------
+    >>> import cordviz as cv, pandas as pd
+    >>> table = pd.DataFrame({"slice": [0, 1, 2, 3], "level": [3, 3, 2, 2],
+    ...                       "area_mm2": [73.0, 72, 71, 70], "length_mm": 5.0})
+    >>> fig = cv.plots.plot_csa_profile(table)
+    >>> [float(x) for x in fig.data[-1].x]
+    [-7.5, -2.5, 2.5, 7.5]
+    """
+    import plotly.graph_objects as go
+
+    check_choice("all" if sex is None else sex, ("all", "F", "M"), "sex")
+    tables = dict(table) if isinstance(table, Mapping) else {"CSA": table}
+    if not tables:
+        raise ValueError("Expected at least one table, got an empty mapping.")
+    curves = {name: _profile(one, name) for name, one in tables.items()}
+    bands = _bands(next(iter(curves.values())))
+    fig = go.Figure()
+    if norms and bands:
+        _add_norms(fig, bands, "all" if sex is None else sex)
+    for number, (name, curve) in enumerate(curves.items()):
+        colour = LINE_COLOURS[number % len(LINE_COLOURS)]
+        _add_curve(fig, curve, name, colour, single=len(curves) == 1)
+    _mark_bands(fig, bands)
+    zero = (
+        "C2–C3 border"
+        if all(2 in c["level"].values and 3 in c["level"].values for c in curves.values())
+        else "top of the mask"
+    )
+    axis = {
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "outside",
+        "tickcolor": FAINT,
+        "linecolor": FAINT,
+        "showline": True,
+    }
+    fig.update_layout(
+        width=900,
+        height=430,
+        title={"text": title, "x": 0.02, "y": 0.96} if title else None,
+        font={**FONT, "size": 13},
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        margin={"l": 64, "r": 20, "t": 96 if title else 66, "b": 56},
+        legend={"orientation": "h", "x": 0, "y": 1.08, "yanchor": "bottom"},
+        hovermode="closest",
+        xaxis={**axis, "title": f"distance below the {zero} along the cord (mm)"},
+        yaxis={**axis, "title": "CSA (mm²)", "showgrid": True, "gridcolor": "#E3E7EA"},
+    )
+    return fig
+
+
+def _choose_slices(slices: int | Sequence[int], view: CordView) -> list[int]:
+    """Slice numbers to show, superior first."""
+    total = view.data.shape[2]
+    if isinstance(slices, int):
+        if slices < 1:
+            raise ValueError(f"slices must be at least 1, got {slices}.")
+        pick = np.linspace(0, len(view.slices) - 1, min(int(slices), len(view.slices)))
+        return [int(k) for k in view.slices[pick.round().astype(int)][::-1]]
+    chosen = sorted({int(k) for k in slices}, reverse=True)
+    if not chosen or chosen[-1] < 0 or chosen[0] >= total:
+        raise ValueError(f"slices must lie between 0 and {total - 1}, got {list(slices)}.")
+    return chosen
+
+
+def _level_of_slice(levels: ImageLike | None, image: Any) -> dict[int, int]:
+    """Rounded mean of the labels above 0 in each slice that has any."""
+    if levels is None:
+        return {}
+    labels = read_image(levels, name="level map")
+    check_same_grid(labels, image, "level map", "image")
+    values = voxels(reorient(labels, "LAS"), name="level map")
+    count = (values > 0).sum(axis=(0, 1))
+    total = np.where(values > 0, values, 0).sum(axis=(0, 1))
+    return {int(k): round(float(total[k] / count[k])) for k in np.flatnonzero(count)}
+
+
+def _profile(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Slices from superior to inferior with x_mm: 0 at the C2–C3 border or at the top."""
+    import pandas as pd
+
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(
+            f"Expected the per-slice table of measure_shape, got {type(table).__name__}."
+        )
+    missing = {"slice", "area_mm2", "length_mm"} - set(table.columns)
+    if missing:
+        raise ValueError(
+            f"The table {name!r} has no column {', '.join(sorted(missing))}. Pass the per-slice "
+            "table of measure_shape, not an aggregated one."
+        )
+    if not np.isfinite(table["area_mm2"].astype(float)).any():
+        raise ValueError(f"The table {name!r} has no area: every slice is NaN.")
+    one = table.set_index("slice").sort_index()
+    every = one.reindex(range(int(one.index.min()), int(one.index.max()) + 1)).iloc[::-1]
+    length = every["length_mm"].astype(float)
+    length = length.fillna(length.median()).fillna(1.0)
+    bottom = length.cumsum()
+    level = every["level"] if "level" in every else pd.Series(np.nan, index=every.index)
+    zero = 0.0
+    if (level == 2).any() and (level == 3).any():
+        zero = float((bottom - length)[level == 3].min())
+    return pd.DataFrame(
+        {
+            "x_mm": bottom - length / 2 - zero,
+            "length_mm": length,
+            "area_mm2": every["area_mm2"].astype(float),
+            "level": level.astype(float),
+        }
+    )
+
+
+def _bands(curve: pd.DataFrame) -> dict[int, tuple[float, float]]:
+    """Extent in mm of every level of a profile."""
+    bands = {}
+    for level, part in curve[curve["level"] > 0].groupby("level"):
+        half = part["length_mm"] / 2
+        bands[int(level)] = (
+            float((part["x_mm"] - half).min()),
+            float((part["x_mm"] + half).max()),
+        )
+    return bands
+
+
+def _mark_bands(fig: go.Figure, bands: dict[int, tuple[float, float]]) -> None:
+    """Names of the levels above the plot, with a thin line at each border."""
+    if not bands:
+        return
+    length = max(end for _, end in bands.values()) - min(start for start, _ in bands.values())
+    for edge in {edge for band in bands.values() for edge in band}:
+        fig.add_vline(edge, line={"color": "#C4CCD2", "width": 1}, layer="below")
+    for level, (start, end) in bands.items():
+        if end - start > 0.025 * length:  # narrower ones have no room for their name
+            place = {"x": (start + end) / 2, "y": 1, "yref": "paper", "yanchor": "bottom"}
+            fig.add_annotation(**place, text=level_name(level), showarrow=False)
+
+
+def _add_norms(fig: go.Figure, bands: dict[int, tuple[float, float]], sex: str) -> None:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+    with (files("cordviz") / "data" / "normative_csa_by_level.csv").open() as file:
+        table = pd.read_csv(file, comment="#", dtype={"level": str})
+    table = table[table["sex"] == sex].set_index("level")
+    within = {level: table.loc[str(level)] for level in bands if str(level) in table.index}
+    if not within:
+        return
+    who = {"all": "healthy adults", "F": "healthy women", "M": "healthy men"}[sex]
+    count = int(next(iter(within.values()))["n"])
+    for low, high, colour, name in (
+        ("p5", "p95", "rgba(110,150,165,0.20)", f"{count} {who}, 5–95 %"),
+        ("p25", "p75", "rgba(110,150,165,0.28)", "25–75 %"),
+    ):
+        x: list[float | None] = []
+        y: list[float | None] = []
+        for level, norm in within.items():
+            (start, end), bottom, top = bands[level], float(norm[low]), float(norm[high])
+            x += [start, end, end, start, None]
+            y += [bottom, bottom, top, top, None]
+        area = {"fill": "toself", "fillcolor": colour, "line": {"width": 0}, "mode": "lines"}
+        fig.add_trace(go.Scatter(x=x, y=y, name=name, hoverinfo="skip", **area))
+
+
+def _add_curve(
+    fig: go.Figure, curve: pd.DataFrame, name: str, colour: str, *, single: bool
+) -> None:
+    import plotly.graph_objects as go
+
+    level, area = curve["level"], curve["area_mm2"]
+    near = curve[level.isin([2, 3]) & area.notna()]
+    text = name
+    if {2, 3} <= set(near["level"]):
+        mean = float(near["area_mm2"].mean())
+        text = f"{name}: C2–C3 mean {mean:.1f} mm²"
+        half = near["length_mm"] / 2
+        fig.add_trace(
+            go.Scatter(
+                x=[float((near["x_mm"] - half).min()), float((near["x_mm"] + half).max())],
+                y=[mean, mean],
+                mode="lines",
+                line={"color": colour, "width": 1.5, "dash": "dash"},
+                legendgroup=name,
+                showlegend=False,
+                hoverinfo="skip",
+            )
+        )
+    fig.add_trace(
+        go.Scatter(
+            x=curve["x_mm"].to_numpy(),
+            y=area.to_numpy(),
+            customdata=curve.index.to_numpy(),
+            name=text,
+            legendgroup=name,
+            mode="lines+markers" if len(curve) < 90 else "lines",
+            line={"color": colour, "width": 2.2},
+            marker={"size": 5},
+            hovertemplate="slice %{customdata}: %{y:.1f} mm²<extra></extra>",
+        )
+    )
