@@ -51,14 +51,15 @@ def read_image(image: ImageLike, *, name: str = "image") -> Nifti1Image:
         if not path.is_file():
             raise FileNotFoundError(f"There is no {name} at {path}.")
         try:
-            img = nib.load(path)
+            loaded: Any = nib.load(path)
         except Exception as error:  # nibabel raises many types on bytes it does not know
             raise ValueError(_unreadable(path, name, error)) from error
-        if not isinstance(img, nib.nifti1.Nifti1Pair):
+        if not isinstance(loaded, nib.nifti1.Nifti1Pair):
             raise ValueError(
-                f"{path} is not NIfTI but {type(img).__name__}. Convert it to .nii or .nii.gz "
+                f"{path} is not NIfTI but {type(loaded).__name__}. Convert it to .nii or .nii.gz "
                 "first (DICOM: dcm2niix)."
             )
+        img = loaded
     else:
         raise TypeError(
             f"Expected the {name} as a path or a nibabel NIfTI image, got {type(image).__name__}."

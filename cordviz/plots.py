@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +12,13 @@ from ._panels import (
     INK,
     add_panel,
     best_columns,
-    level_name,
     mark_levels,
     mark_sides,
     mark_slices,
     mark_tiles,
     scale_bar,
 )
+from ._profiles import add_curve, add_norms, bands_of, mark_bands, profile
 from ._tiles import CordView
 from ._validation import check_choice, check_same_grid
 from .images import ImageLike, load_image, load_mask, read_image, reorient, voxels
@@ -156,8 +155,8 @@ def plot_csa_profile(
     ----------
     table : DataFrame or mapping of name to DataFrame
         Per-slice tables of `measure_shape` (columns slice, level, area_mm2, length_mm). Several
-        tables share one axis: 0 mm is the border of C2 and C3 where a table has both, else the
-        top of its mask. The bands of levels are those of the first table.
+        tables share one axis: 0 mm is the border of C2 and C3 if every table has both, else the
+        top of each mask. The bands of levels are those of the first table.
     norms : bool
         Show percentiles of 203 healthy adults per level, C1 to T1 (T2-weighted, 0.8 mm).
     sex : {"F", "M"}, optional
@@ -197,20 +196,21 @@ def plot_csa_profile(
     tables = dict(table) if isinstance(table, Mapping) else {"CSA": table}
     if not tables:
         raise ValueError("Expected at least one table, got an empty mapping.")
-    curves = {name: _profile(one, name) for name, one in tables.items()}
-    bands = _bands(next(iter(curves.values())))
+    curves = {name: profile(one, name) for name, one in tables.items()}
+    at_border = all({2, 3} <= set(curve["level"]) for curve in curves.values())
+    if at_border:
+        for curve in curves.values():
+            edges = curve["x_mm"] - curve["length_mm"] / 2
+            curve["x_mm"] -= edges[curve["level"] == 3].min()
+    bands = bands_of(next(iter(curves.values())))
     fig = go.Figure()
     if norms and bands:
-        _add_norms(fig, bands, "all" if sex is None else sex)
+        add_norms(fig, bands, "all" if sex is None else sex)
     for number, (name, curve) in enumerate(curves.items()):
         colour = LINE_COLOURS[number % len(LINE_COLOURS)]
-        _add_curve(fig, curve, name, colour, single=len(curves) == 1)
-    _mark_bands(fig, bands)
-    zero = (
-        "C2–C3 border"
-        if all(2 in c["level"].values and 3 in c["level"].values for c in curves.values())
-        else "top of the mask"
-    )
+        add_curve(fig, curve, name, colour)
+    mark_bands(fig, bands)
+    zero = "C2–C3 border" if at_border else "top of the mask"
     axis = {
         "showgrid": False,
         "zeroline": False,
@@ -259,127 +259,3 @@ def _level_of_slice(levels: ImageLike | None, image: Any) -> dict[int, int]:
     count = (values > 0).sum(axis=(0, 1))
     total = np.where(values > 0, values, 0).sum(axis=(0, 1))
     return {int(k): round(float(total[k] / count[k])) for k in np.flatnonzero(count)}
-
-
-def _profile(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Slices from superior to inferior with x_mm: 0 at the C2–C3 border or at the top."""
-    import pandas as pd
-
-    if not isinstance(table, pd.DataFrame):
-        raise TypeError(
-            f"Expected the per-slice table of measure_shape, got {type(table).__name__}."
-        )
-    missing = {"slice", "area_mm2", "length_mm"} - set(table.columns)
-    if missing:
-        raise ValueError(
-            f"The table {name!r} has no column {', '.join(sorted(missing))}. Pass the per-slice "
-            "table of measure_shape, not an aggregated one."
-        )
-    if not np.isfinite(table["area_mm2"].astype(float)).any():
-        raise ValueError(f"The table {name!r} has no area: every slice is NaN.")
-    one = table.set_index("slice").sort_index()
-    every = one.reindex(range(int(one.index.min()), int(one.index.max()) + 1)).iloc[::-1]
-    length = every["length_mm"].astype(float)
-    length = length.fillna(length.median()).fillna(1.0)
-    bottom = length.cumsum()
-    level = every["level"] if "level" in every else pd.Series(np.nan, index=every.index)
-    zero = 0.0
-    if (level == 2).any() and (level == 3).any():
-        zero = float((bottom - length)[level == 3].min())
-    return pd.DataFrame(
-        {
-            "x_mm": bottom - length / 2 - zero,
-            "length_mm": length,
-            "area_mm2": every["area_mm2"].astype(float),
-            "level": level.astype(float),
-        }
-    )
-
-
-def _bands(curve: pd.DataFrame) -> dict[int, tuple[float, float]]:
-    """Extent in mm of every level of a profile."""
-    bands = {}
-    for level, part in curve[curve["level"] > 0].groupby("level"):
-        half = part["length_mm"] / 2
-        bands[int(level)] = (
-            float((part["x_mm"] - half).min()),
-            float((part["x_mm"] + half).max()),
-        )
-    return bands
-
-
-def _mark_bands(fig: go.Figure, bands: dict[int, tuple[float, float]]) -> None:
-    """Names of the levels above the plot, with a thin line at each border."""
-    if not bands:
-        return
-    length = max(end for _, end in bands.values()) - min(start for start, _ in bands.values())
-    for edge in {edge for band in bands.values() for edge in band}:
-        fig.add_vline(edge, line={"color": "#C4CCD2", "width": 1}, layer="below")
-    for level, (start, end) in bands.items():
-        if end - start > 0.025 * length:  # narrower ones have no room for their name
-            place = {"x": (start + end) / 2, "y": 1, "yref": "paper", "yanchor": "bottom"}
-            fig.add_annotation(**place, text=level_name(level), showarrow=False)
-
-
-def _add_norms(fig: go.Figure, bands: dict[int, tuple[float, float]], sex: str) -> None:
-    import pandas as pd
-    import plotly.graph_objects as go
-
-    with (files("cordviz") / "data" / "normative_csa_by_level.csv").open() as file:
-        table = pd.read_csv(file, comment="#", dtype={"level": str})
-    table = table[table["sex"] == sex].set_index("level")
-    within = {level: table.loc[str(level)] for level in bands if str(level) in table.index}
-    if not within:
-        return
-    who = {"all": "healthy adults", "F": "healthy women", "M": "healthy men"}[sex]
-    count = int(next(iter(within.values()))["n"])
-    for low, high, colour, name in (
-        ("p5", "p95", "rgba(110,150,165,0.20)", f"{count} {who}, 5–95 %"),
-        ("p25", "p75", "rgba(110,150,165,0.28)", "25–75 %"),
-    ):
-        x: list[float | None] = []
-        y: list[float | None] = []
-        for level, norm in within.items():
-            (start, end), bottom, top = bands[level], float(norm[low]), float(norm[high])
-            x += [start, end, end, start, None]
-            y += [bottom, bottom, top, top, None]
-        area = {"fill": "toself", "fillcolor": colour, "line": {"width": 0}, "mode": "lines"}
-        fig.add_trace(go.Scatter(x=x, y=y, name=name, hoverinfo="skip", **area))
-
-
-def _add_curve(
-    fig: go.Figure, curve: pd.DataFrame, name: str, colour: str, *, single: bool
-) -> None:
-    import plotly.graph_objects as go
-
-    level, area = curve["level"], curve["area_mm2"]
-    near = curve[level.isin([2, 3]) & area.notna()]
-    text = name
-    if {2, 3} <= set(near["level"]):
-        mean = float(near["area_mm2"].mean())
-        text = f"{name}: C2–C3 mean {mean:.1f} mm²"
-        half = near["length_mm"] / 2
-        fig.add_trace(
-            go.Scatter(
-                x=[float((near["x_mm"] - half).min()), float((near["x_mm"] + half).max())],
-                y=[mean, mean],
-                mode="lines",
-                line={"color": colour, "width": 1.5, "dash": "dash"},
-                legendgroup=name,
-                showlegend=False,
-                hoverinfo="skip",
-            )
-        )
-    fig.add_trace(
-        go.Scatter(
-            x=curve["x_mm"].to_numpy(),
-            y=area.to_numpy(),
-            customdata=curve.index.to_numpy(),
-            name=text,
-            legendgroup=name,
-            mode="lines+markers" if len(curve) < 90 else "lines",
-            line={"color": colour, "width": 2.2},
-            marker={"size": 5},
-            hovertemplate="slice %{customdata}: %{y:.1f} mm²<extra></extra>",
-        )
-    )
