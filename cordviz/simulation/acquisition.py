@@ -1,0 +1,204 @@
+"""From tissue fractions to the image of a scanner: contrast, artefacts, noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from .physics import Sequence, tissue_signals
+from .sampling import Grid, Neck, Slab
+from .tissues import TISSUES, TissueValues
+
+Array = np.ndarray
+# fat precesses 440 Hz slower than water at 3 T
+_FAT_HZ = 440.0
+_POINTS_AT_ONCE = 60_000
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Which effects of a real acquisition are on.
+
+    Attributes
+    ----------
+    partial_volume : bool
+        Voxels at an edge mix tissues; off, each voxel is the tissue at its centre.
+    truncation : bool
+        k-space ends where the voxel size says (Gibbs ringing); off, voxels average.
+    slice_profile : bool
+        Slices with smooth flanks, 2-D sequences only; off, sharp slices.
+    blur : bool
+        Decay during the readout train widens the point spread along the phase encoding.
+    flow : bool
+        Pulsating CSF loses signal in spin echoes.
+    susceptibility : bool
+        Signal loss in gradient echoes where the field changes through the slice.
+    distortion : bool
+        Echo-planar images shift along the phase encoding with the field.
+    chemical_shift : bool
+        Fat is displaced along the readout and may be out of phase with water.
+    bias : bool
+        Sensitivity of the receive coil.
+    motion : bool
+        Small shifts of the subject between the slices of 2-D sequences; the truth follows.
+    noise : bool
+        Rician noise at the sequence's SNR.
+    """
+
+    partial_volume: bool = True
+    truncation: bool = True
+    slice_profile: bool = True
+    blur: bool = True
+    flow: bool = True
+    susceptibility: bool = True
+    distortion: bool = True
+    chemical_shift: bool = True
+    bias: bool = True
+    motion: bool = True
+    noise: bool = True
+
+    @classmethod
+    def all_set_to(cls, on: bool) -> Effects:
+        """All effects on, or all off."""
+        return cls(**{f.name: on for f in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Result of a simulated scan: arrays of the grid's shape."""
+
+    grid: Grid
+    image: Array
+    truth: Array
+    warped_truth: Array
+
+
+def signal_rows(seq: Sequence, tissues: TissueValues, effects: Effects) -> tuple[Array, Array]:
+    """Signals of water and of fat for the rows of a fraction array, white matter set to 300."""
+    signal = tissue_signals(seq, tissues)
+    signal = 300 * signal / signal[TISSUES.index("white_matter")]
+    void = -seq.flow_void * signal[TISSUES.index("csf")] if effects.flow else 0.0
+    water = np.append(signal * (1 - tissues.fat), void)
+    fat = np.append(signal * tissues.fat * seq.fat_suppression, 0.0)
+    return water, fat
+
+
+def scan(
+    neck: Neck, tissues: TissueValues, seq: Sequence, grid: Grid, *,
+    effects: Effects, rng: np.random.Generator, motion_mm: float = 0.15,
+) -> Scan:  # fmt: skip
+    """Scan a neck, some slices at a time.
+
+    Parameters
+    ----------
+    neck : Neck
+    tissues : TissueValues
+    seq : Sequence
+    grid : Grid
+    effects : Effects
+    rng : numpy.random.Generator
+        Source of motion, coil sensitivity and noise.
+    motion_mm : float
+        SD of the displacement between slices in mm.
+
+    Returns
+    -------
+    Scan
+    """
+    nx, ny, nz = grid.shape
+    is_3d = seq.kind in ("mprage", "tse")
+    shift = rng.normal(0, motion_mm, (nz, 2))
+    shift *= effects.motion and not is_3d
+    water, fat = signal_rows(seq, tissues, effects)
+    signal = np.empty((nz, nx, ny), dtype=np.complex64)
+    field = np.empty((2, nz, nx, ny), dtype=np.float32)
+    truth = np.empty((nz, nx, ny), dtype=np.float32)
+    step = max(1, _POINTS_AT_ONCE // (nx * ny))
+    for start in range(0, nz, step):
+        part = slice(start, min(start + step, nz))
+        slab = Slab(
+            neck, grid, slices=part, shift_mm=shift[part], partial_volume=effects.partial_volume,
+            profile=effects.slice_profile and not is_3d,
+        )  # fmt: skip
+        signal[part] = slab.signal(water, fat, truncation=effects.truncation)
+        field[:, part], truth[part] = slab.field, slab.truth
+    image = receive(signal, field, seq, grid, effects=effects, rng=rng)
+    warped = truth
+    if effects.distortion and seq.epi_px_per_hz:
+        warped = _distort(truth, field[0], seq)
+    return Scan(grid, *(np.moveaxis(a, 0, 2).copy() for a in (image, truth, warped)))
+
+
+def receive(
+    signal: Array, field: Array, seq: Sequence, grid: Grid, *,
+    effects: Effects, rng: np.random.Generator,
+) -> Array:  # fmt: skip
+    """Turn water and fat signals into a magnitude image, shape (n slices, nx, ny), float32."""
+    water, fat = signal.real, signal.imag
+    phase_axis = 2 if seq.phase_encoding == "AP" else 1
+    gradient_echo = seq.kind in ("mprage", "gre", "epi")
+    if effects.chemical_shift:
+        fat = _shift(fat, seq.fat_shift_px, axis=3 - phase_axis)
+        turns = _FAT_HZ * seq.te_ms * 1e-3 if gradient_echo else 0.0
+        image = water + fat * np.exp(2j * np.pi * turns).astype(np.complex64)
+    else:
+        image = (water + fat).astype(np.complex64)
+    if effects.susceptibility and gradient_echo:
+        image = image * np.sinc(field[1] * grid.thickness_mm * seq.te_ms * 1e-3)
+    if effects.distortion and seq.epi_px_per_hz:
+        image = _distort(image, field[0], seq)
+    if effects.blur and seq.blur:
+        frequency = np.abs(np.fft.fftfreq(image.shape[phase_axis])) * 2
+        shape = [1, 1, 1]
+        shape[phase_axis] = frequency.size
+        decay = np.exp(-seq.blur * frequency).reshape(shape).astype(np.float32)
+        image = np.fft.ifft(np.fft.fft(image, axis=phase_axis) * decay, axis=phase_axis)
+    if effects.bias:
+        image = image * _sensitivity(grid, image.shape, rng)
+    if effects.noise and np.isfinite(seq.snr):
+        sd = np.float32(300 / seq.snr)
+        noise = rng.standard_normal((2, *image.shape), dtype=np.float32) * sd
+        return np.hypot(image.real + noise[0], image.imag + noise[1]).astype(np.float32)
+    return np.abs(image).astype(np.float32)
+
+
+def _shift(array: Array, pixels: float, *, axis: int) -> Array:
+    """Displace by a fraction of pixels, linear, edges repeated."""
+    n = array.shape[axis]
+    at = np.clip(np.arange(n) - pixels, 0, n - 1)
+    low = np.minimum(at.astype(int), n - 2)
+    shape = [1] * array.ndim
+    shape[axis] = n
+    part = (at - low).reshape(shape).astype(np.float32)
+    return np.take(array, low, axis) * (1 - part) + np.take(array, low + 1, axis) * part
+
+
+def _distort(array: Array, field: Array, seq: Sequence) -> Array:
+    """Shift along the phase encoding by the field, intensity kept (Jacobian)."""
+    axis = 2 if seq.phase_encoding == "AP" else 1
+    moved = (field - np.median(field)) * np.float32(seq.epi_px_per_hz)
+    n = array.shape[axis]
+    shape = [1, 1, 1]
+    shape[axis] = n
+    at = np.clip(np.arange(n).reshape(shape) - moved, 0, n - 1)
+    low = np.minimum(at.astype(int), n - 2)
+    part = (at - low).astype(np.float32)
+    near = np.take_along_axis(array, low, axis)
+    far = np.take_along_axis(array, low + 1, axis)
+    jacobian = np.clip(1 - np.gradient(moved, axis=axis), 0.3, 2.0)
+    return (near * (1 - part) + far * part) * jacobian
+
+
+def _sensitivity(grid: Grid, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Receive sensitivity of a posterior neck coil: falls forwards and off centre, smooth."""
+    nz, nx, ny = shape
+    x = (np.arange(nx) - (nx - 1) / 2) * grid.voxel_mm[0] / 100
+    y = (np.arange(ny) - (ny - 1) / 2) * grid.voxel_mm[1] / 100
+    z = (np.arange(nz) - (nz - 1) / 2) * grid.voxel_mm[2] / 100
+    g = rng.normal([0, -0.75, 0, -0.25, -0.1, -0.35], [0.12, 0.15, 0.1, 0.1, 0.1, 0.1])
+    log_x = g[0] * x + g[3] * x**2
+    log_y = g[1] * y + g[4] * y**2
+    log_z = g[2] * z + g[5] * z**2
+    total = log_z[:, None, None] + log_x[:, None] + log_y
+    return np.exp(total).astype(np.float32)

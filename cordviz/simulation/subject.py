@@ -1,0 +1,419 @@
+"""A simulated subject: the public face of the simulation."""
+
+from __future__ import annotations
+
+import zlib
+from collections import OrderedDict
+from dataclasses import fields, replace
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from .acquisition import Effects, Scan, receive, scan, signal_rows
+from .anatomy import Anatomy, Options, outline_squared
+from .canal import Canal
+from .physics import Sequence, make_sequence
+from .sampling import Grid, Neck, Slab
+from .surroundings import Surroundings
+from .tissues import draw_tissues
+
+Array = np.ndarray
+_FULL_FOV = {"mprage": (192.0, 256.0, 256.0), "tse": (64.0, 256.0, 256.0)}
+_EFFECTS = {f.name for f in fields(Effects)}
+
+
+def simulate_subject(
+    seed: int = 0, *, sex: str | None = None, compression: dict[int, float] | None = None,
+    atrophy_percent: float = 0.0, lesion: dict[int, float] | None = None,
+    lordosis_deg: float | None = None, tilt_deg: tuple[float, float] | None = None,
+) -> Subject:  # fmt: skip
+    """Simulate a person whose cervical cord is known exactly.
+
+    Parameters
+    ----------
+    seed : int
+        The person. Same seed, same person, same scans. Seeds below 1,000,000 are for evaluation,
+        tutorials and the simulated study; training draws only larger ones.
+    sex : {"M", "F"}, optional
+        Draw from the norms of one sex; None draws from those of both.
+    compression : dict of int to float, optional
+        Disc label (3 = C2/C3) to the fraction of the cord's AP diameter lost there, up to 0.6.
+    atrophy_percent : float
+        Cross-sectional area lost everywhere, in percent; the same person otherwise.
+    lesion : dict of int to float, optional
+        Level (3 = C3) to the radius in mm of a lesion in the cord.
+    lordosis_deg : float, optional
+        Cobb angle C2–C7 in degrees, positive lordotic; drawn from 12.7 ± 8 within −10 to 30.
+    tilt_deg : tuple of float, optional
+        Lean of the neck at mid height towards anterior and right, degrees.
+
+    Returns
+    -------
+    Subject
+
+    Raises
+    ------
+    ValueError
+        For impossible options.
+
+    Notes
+    -----
+    Norms are those of 203 healthy adults (PAM50-normalized-metrics).
+
+    Examples
+    --------
+    >>> subject = simulate_subject(seed=0)
+    >>> 45 < subject.csa_mm2[3] < 110
+    True
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"expected seed to be an int, got {type(seed).__name__}; e.g. seed=0")
+    if seed < 0:
+        raise ValueError(f"expected seed >= 0, got {seed}; e.g. seed=0")
+    options = Options(sex, compression, atrophy_percent, lesion, lordosis_deg, tilt_deg)
+    return Subject(int(seed), options)
+
+
+class Subject:
+    """A simulated person; made by `simulate_subject`.
+
+    Attributes
+    ----------
+    seed : int
+    options : Options
+    anatomy : Anatomy
+        The continuous centreline, cord surface and canal.
+    """
+
+    def __init__(self, seed: int, options: Options) -> None:
+        self.seed, self.options = seed, options
+        self.anatomy = Anatomy(self._rng("anatomy"), options)
+        self._neck = Neck(
+            self.anatomy,
+            Canal(self._rng("canal"), self.anatomy),
+            Surroundings(self._rng("surroundings"), self.anatomy),
+        )
+        self._tissues = draw_tissues(self._rng("tissues"))
+        self._recent: OrderedDict[str, Scan] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"Subject(seed={self.seed}, C3 {self.csa_mm2[3]:.1f} mm²)"
+
+    def _rng(self, *keys: object) -> np.random.Generator:
+        """Generator of one purpose, independent of the order of calls."""
+        words = [zlib.crc32(str(key).encode()) for key in keys]
+        return np.random.default_rng([self.seed, *words])
+
+    # ---- truth --------------------------------------------------------------------------------
+    @property
+    def csa_mm2(self) -> dict[int, float]:
+        """Exact cross-sectional area (CSA) per level, mm²: {1: C1, …, 7: C7, 8: T1}.
+
+        Perpendicular to the centreline and averaged over the arc length of the level, which
+        extends from disc to disc.
+        """
+        return {k: self._level_mean(self.anatomy.area, k) for k in range(1, 9)}
+
+    @property
+    def diameter_AP_mm(self) -> dict[int, float]:
+        """Anterior–posterior axis of the cord's ellipse (equal second moments) per level, mm."""
+        return {k: self._level_mean(self.anatomy.diameter_ap, k) for k in range(1, 9)}
+
+    @property
+    def diameter_RL_mm(self) -> dict[int, float]:
+        """Right–left axis of the cord's ellipse (equal second moments) per level, mm."""
+        return {k: self._level_mean(self.anatomy.diameter_rl, k) for k in range(1, 9)}
+
+    def mean_csa_mm2(self, levels: tuple[int, ...] = (2, 3)) -> float:
+        """Exact area averaged over the arc length of several levels, mm².
+
+        Examples
+        --------
+        >>> subject = simulate_subject(seed=0)
+        >>> low, high = sorted([subject.csa_mm2[2], subject.csa_mm2[3]])
+        >>> low <= subject.mean_csa_mm2((2, 3)) <= high
+        True
+        """
+        length = [self.anatomy.disc_s[k] - self.anatomy.disc_s[k + 1] for k in levels]
+        return float(np.average([self.csa_mm2[k] for k in levels], weights=length))
+
+    def _level_mean(self, profile: Array, level: int) -> float:
+        top, bottom = self.anatomy.disc_s[level], self.anatomy.disc_s[level + 1]
+        s = np.linspace(bottom, top, 801)
+        values = np.interp(s, self.anatomy.s, profile)
+        return float(np.trapezoid(values, s) / (top - bottom))
+
+    @property
+    def centerline_mm(self) -> Array:
+        """Points of the centreline in world mm, shape (N, 3), every 0.25 mm, inferior first."""
+        return self.anatomy.center.copy()
+
+    def plane_area_mm2(self, point: Any, normal: Any = (0, 0, 1)) -> float:
+        """Exact area of the cord's section by any plane, mm², independent of any voxel grid.
+
+        Parameters
+        ----------
+        point : array_like of shape (3,)
+            A point of the plane, world mm.
+        normal : array_like of shape (3,)
+            Normal of the plane.
+
+        Returns
+        -------
+        float
+            Area of the section; `nan` where the plane misses the centreline.
+
+        Examples
+        --------
+        >>> subject = simulate_subject(seed=0)
+        >>> bool(subject.plane_area_mm2((0, 0, 0)) > 30)
+        True
+        """
+        a = self.anatomy
+        n = np.asarray(normal, float) / np.linalg.norm(normal)
+        height = (a.center - np.asarray(point, float)) @ n
+        crossing = np.nonzero((height[:-1] < 0) & (height[1:] >= 0))[0]
+        if crossing.size == 0:
+            return float("nan")
+        i = crossing[0]
+        part = height[i] / (height[i] - height[i + 1])
+        middle = a.center[i] + part * (a.center[i + 1] - a.center[i])
+        right = np.cross(a.front[i], n)
+        right /= np.linalg.norm(right)
+        front = np.cross(n, right)
+        psi = np.linspace(0, 2 * np.pi, 720, endpoint=False)
+        ray = np.cos(psi)[:, None] * right + np.sin(psi)[:, None] * front
+        low, high = np.zeros(psi.size), np.full(psi.size, 40.0)
+        for _ in range(40):  # bisection: the section is star-shaped about the centreline
+            half = (low + high) / 2
+            inside = self._inside(middle + half[:, None] * ray)
+            low, high = np.where(inside, half, low), np.where(inside, high, half)
+        return float(0.5 * np.sum(low**2) * (2 * np.pi / psi.size))
+
+    def _inside(self, points: Array) -> Array:
+        """Whether world points lie in the cord, in double precision."""
+        a = self.anatomy
+        index, _, _ = a.locate(*points.T)
+        rest = points - a.center[index]
+        ds = (rest * a.tangent[index]).sum(1)
+        at = index + ds / 0.25
+        u, v = (rest * a.right[index]).sum(1), (rest * a.front[index]).sum(1)
+        table = np.arange(a.s.size)
+        half_rl, half_ap = np.interp(at, table, a.a), np.interp(at, table, a.b)
+        x, y = u / half_rl + a.cord[index, 8], v / half_ap + a.cord[index, 9]
+        r = np.hypot(x, y) + 1e-12
+        return r**2 < outline_squared(x / r, y / r, a.shape_coef[index])
+
+    # ---- scans --------------------------------------------------------------------------------
+    def acquire(self, contrast: str, **options: Any) -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
+        """Scan the subject.
+
+        Parameters
+        ----------
+        contrast : str
+            T1w, T2w, T2star, MT-on, MT-off, GRE-T1w, DWI or fMRI: presets of the spine-generic
+            protocol at 3 T.
+        fov : {"neck", "full"} or tuple of float
+            64 × 64 mm in plane from C1 to T1 (default), the protocol's own field of view, or
+            (RL, AP, SI) in mm.
+        grid : nibabel image, optional
+            Scan on this image's grid instead; its third axis must run along the neck.
+        tilt_deg : tuple of float
+            Rotation of the slices, in degrees: forwards (AP) and sidewards (RL).
+        seed : int
+            Another scan of the same person: other noise, motion and coil position.
+        effects : bool
+            False switches every effect off; then each can be switched on alone, as in
+            ``effects=False, truncation=True``. Names: see `Effects`.
+        motion_mm : float
+            SD of the displacement between slices of 2-D sequences, mm.
+        **options
+            Any field of `Sequence` (``te_ms=90, voxel_mm=(1, 1), snr=20``) or of `Effects`
+            (``noise=False``).
+
+        Returns
+        -------
+        image : Nifti1Image
+            float32, white matter at about 300 before the coil's sensitivity.
+        truth : Nifti1Image
+            float32 in [0, 1] on the same grid: exact fraction of each voxel inside the cord.
+            It follows motion and never the distortion of echo-planar images.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For an unknown contrast or option, and for impossible timing or geometry.
+
+        Examples
+        --------
+        >>> image, truth = simulate_subject(seed=0).acquire("T2star", fov=(32, 32, 20))
+        >>> image.shape == truth.shape == (64, 64, 4)
+        True
+        """
+        result = self._scan(contrast, options)
+        return _as_image(result.image, result.grid), _as_image(result.truth, result.grid)
+
+    def acquire_warped_truth(self, contrast: str, **options: Any) -> nib.Nifti1Image:
+        """Where the scan shows the cord: the true mask with the distortion of the image.
+
+        Same options as `acquire`; equals the truth for all but echo-planar contrasts.
+        """
+        result = self._scan(contrast, options)
+        return _as_image(result.warped_truth, result.grid)
+
+    def _scan(self, contrast: str, options: dict[str, Any]) -> Scan:
+        options = dict(options)
+        seq, effects = split_options(contrast, options)
+        seed = options.pop("seed", 0)
+        motion_mm = options.pop("motion_mm", 0.15)
+        if not motion_mm >= 0:
+            raise ValueError(f"expected motion_mm >= 0, got {motion_mm}; e.g. motion_mm=0.15")
+        grid = self._grid(seq, **options)
+        key = repr((contrast, seq, effects, seed, motion_mm, grid))
+        if key not in self._recent:
+            rng = self._rng("acquire", contrast, seed)
+            self._recent[key] = scan(
+                self._neck, self._tissues, seq, grid, effects=effects, rng=rng,
+                motion_mm=motion_mm,
+            )  # fmt: skip
+            if len(self._recent) > 2:
+                self._recent.popitem(last=False)
+        return self._recent[key]
+
+    def _grid(
+        self, seq: Sequence, *, fov: Any = "neck", grid: Any = None,
+        tilt_deg: tuple[float, float] = (0.0, 0.0), **unknown: Any,
+    ) -> Grid:  # fmt: skip
+        if unknown:
+            make_sequence("T1w", **unknown)  # raises, naming the options there are
+        if grid is not None:
+            spacing = np.linalg.norm(grid.affine[:3, :3], axis=0)
+            return Grid(np.asarray(grid.affine, float), tuple(grid.shape[:3]), float(spacing[2]))
+        a = self.anatomy
+        covered = (a.s > a.disc_s[9] - 2) & (a.s < a.disc_s[1] + 6)
+        low, high = a.center[covered].min(0), a.center[covered].max(0)
+        center = (low + high) / 2 + [0, 3.0, 0]
+        jitter = self._rng("position").normal(0, 1.5, 2)
+        center[:2] += jitter
+        if isinstance(fov, str):
+            if fov not in ("neck", "full"):
+                raise ValueError(f"expected fov 'neck', 'full' or (RL, AP, SI) mm, got {fov!r}")
+            along = float(high[2] - low[2])
+            size = (64.0, 64.0, along)
+            if fov == "full":
+                size = _FULL_FOV.get(seq.kind, (192.0, 192.0, along))
+        else:
+            size = tuple(float(f) for f in fov)
+            if len(size) != 3 or min(size) <= 0 or max(size) > 500:
+                raise ValueError(f"expected fov as three lengths up to 500 mm, got {fov}")
+        voxel = np.array([*seq.voxel_mm, seq.spacing_mm])
+        shape = tuple(int(n) for n in np.maximum(np.round(np.array(size) / voxel), 1))
+        if shape[0] < 16 or shape[1] < 16:
+            raise ValueError(
+                f"expected at least 16 voxels across the neck, got {shape[:2]}; "
+                "enlarge fov or use smaller voxel_mm"
+            )
+        ap, rl = np.deg2rad(tilt_deg)
+        if max(abs(ap), abs(rl)) > np.pi / 4:
+            raise ValueError(f"expected tilt_deg up to 45 degrees, got {tilt_deg}")
+        about_x = np.array([[1, 0, 0], [0, np.cos(ap), np.sin(ap)], [0, -np.sin(ap), np.cos(ap)]])
+        about_y = np.array([[np.cos(rl), 0, np.sin(rl)], [0, 1, 0], [-np.sin(rl), 0, np.cos(rl)]])
+        affine = np.eye(4)
+        affine[:3, :3] = about_x @ about_y @ np.diag(voxel)
+        affine[:3, 3] = center - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+        return Grid(affine, shape, seq.thickness_mm)  # type: ignore[arg-type]
+
+    # ---- labels -------------------------------------------------------------------------------
+    def levels(self, img: nib.Nifti1Image) -> nib.Nifti1Image:
+        """Vertebral levels in the dural sac on the grid of an image.
+
+        Parameters
+        ----------
+        img : nibabel image
+            An image of this subject.
+
+        Returns
+        -------
+        Nifti1Image
+            uint8, 0 outside the sac, 1 = C1 … 7 = C7, 8 = T1 …; level k lies between discs k
+            and k + 1, cut perpendicular to the centreline.
+
+        Examples
+        --------
+        >>> subject = simulate_subject(seed=0)
+        >>> image, _ = subject.acquire("T2star", fov=(32, 32, 20))
+        >>> int(subject.levels(image).get_fdata().max()) <= 12
+        True
+        """
+        a = self.anatomy
+        grid = Grid(np.asarray(img.affine, float), img.shape[:3], 1.0)
+        labels = np.zeros(grid.shape, dtype=np.uint8)
+        i, j = np.meshgrid(np.arange(grid.shape[0]), np.arange(grid.shape[1]), indexing="ij")
+        for k in range(grid.shape[2]):
+            index, u, v = a.locate(*grid.points(i, j, np.full_like(i, k)))
+            level = np.floor(a.level[index])
+            keep = (a.sac_depth(index, u, v) > 0) & (level >= 1) & (level <= 12)
+            labels[..., k] = np.where(keep, level, 0)
+        return nib.Nifti1Image(labels, img.affine)
+
+    def discs(self, img: nib.Nifti1Image) -> nib.Nifti1Image:
+        """Intervertebral discs as single labelled voxels on the grid of an image.
+
+        Parameters
+        ----------
+        img : nibabel image
+            An image of this subject.
+
+        Returns
+        -------
+        Nifti1Image
+            uint8: 3 at disc C2/C3, 4 at C3/C4 … 9 at T1/T2, and 1, 2 above and below C1, each
+            at the disc's posterior edge; discs outside the grid are missing.
+
+        Examples
+        --------
+        >>> subject = simulate_subject(seed=0)
+        >>> image, _ = subject.acquire("T2star", fov=(40, 40, 20))
+        >>> discs = subject.discs(image).get_fdata()
+        >>> len(set(discs[discs > 0])) == (discs > 0).sum()
+        True
+        """
+        labels = np.zeros(img.shape[:3], dtype=np.uint8)
+        to_voxel = np.linalg.inv(img.affine)
+        for disc, place in self.disc_points_mm.items():
+            voxel = np.rint(to_voxel[:3, :3] @ place + to_voxel[:3, 3]).astype(int)
+            if np.all((voxel >= 0) & (voxel < labels.shape)):
+                labels[tuple(voxel)] = disc
+        return nib.Nifti1Image(labels, img.affine)
+
+    @property
+    def disc_points_mm(self) -> dict[int, Array]:
+        """World coordinates in mm of the posterior edge of discs 1 to 12."""
+        a = self.anatomy
+        points = {}
+        for disc in range(1, 13):
+            index = int(np.rint((a.disc_s[disc] - a.s[0]) / 0.25))
+            forward = a.sac_ap[index] + a.sac_shift[index] + 1.0
+            points[disc] = a.center[index] + forward * a.front[index]
+        return points
+
+
+def split_options(contrast: str, options: dict[str, Any]) -> tuple[Sequence, Effects]:
+    """Take sequence parameters and effect switches out of mixed options."""
+    effects = Effects.all_set_to(bool(options.pop("effects", True)))
+    switches = {k: bool(options.pop(k)) for k in list(options) if k in _EFFECTS}
+    names = [k for k in options if k in Sequence.__dataclass_fields__]
+    changes = {k: options.pop(k) for k in names}
+    if "thickness_mm" in changes and "spacing_mm" not in changes:
+        changes["spacing_mm"] = changes["thickness_mm"]
+    return make_sequence(contrast, **changes), replace(effects, **switches)
+
+
+def _as_image(data: Array, grid: Grid) -> nib.Nifti1Image:
+    image = nib.Nifti1Image(data.astype(np.float32), grid.affine)
+    image.header.set_xyzt_units("mm", "sec")
+    return image
+
+
+__all__ = ["Slab", "Subject", "receive", "signal_rows", "simulate_subject"]
