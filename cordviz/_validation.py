@@ -28,8 +28,8 @@ def check_3d(shape: tuple[int, ...], name: str = "image") -> None:
     """Refuse anything but a 3-D shape without an empty axis."""
     if len(shape) == 4:
         raise ValueError(
-            f"The {name} is 4-D {shape}. Say how to make it 3-D: load_image(..., reduce='mean') "
-            "for fMRI, 'rms' for echoes, 'dwi' with bvals for diffusion, or an index for one volume."
+            f"The {name} is 4-D {shape}. Say how to make it 3-D: reduce='mean' for fMRI, 'rms' for "
+            "echoes, 'dwi' with bvals for diffusion, or the index of one volume."
         )
     if len(shape) != 3 or 0 in shape:
         raise ValueError(f"Expected a 3-D {name}, got {len(shape)}-D with shape {shape}.")

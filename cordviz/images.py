@@ -8,7 +8,7 @@ import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nibabel as nib
 import numpy as np
@@ -59,7 +59,7 @@ def read_image(image: ImageLike, *, name: str = "image") -> Nifti1Image:
                 f"{path} is not NIfTI but {type(loaded).__name__}. Convert it to .nii or .nii.gz "
                 "first (DICOM: dcm2niix)."
             )
-        img = loaded
+        img = cast(Nifti1Image, loaded)
     else:
         raise TypeError(
             f"Expected the {name} as a path or a nibabel NIfTI image, got {type(image).__name__}."
@@ -122,7 +122,7 @@ def load_image(
         reduce = 0
     if len(shape) != 4 or reduce is None:
         check_3d(shape)
-        if bvals is not None or isinstance(reduce, str):
+        if bvals is not None or reduce is not None:
             raise ValueError("The image is 3-D already; reduce and bvals are for 4-D images.")
         data = voxels(img)
     else:
@@ -200,8 +200,9 @@ def resample_to(
 
 def sha256_of(img: Nifti1Image) -> str:
     """Hash of voxels and affine, the same for the same image whatever file it came from."""
-    digest = hashlib.sha256(np.ascontiguousarray(img.dataobj).tobytes())
-    digest.update(np.asarray(img.affine, dtype=np.float64).tobytes())
+    # float32 is what a NIfTI file keeps of an affine, and what this package keeps of voxels
+    digest = hashlib.sha256(np.ascontiguousarray(voxels(img), dtype="<f4").tobytes())
+    digest.update(np.asarray(img.affine, dtype="<f4").tobytes())
     return digest.hexdigest()
 
 
