@@ -1,0 +1,224 @@
+"""Vertebral levels along the cord: from disc labels to a level map, and to a level per slice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._validation import check_3d
+from .centerline import Centerline, fit_centerline
+from .images import ImageLike, on_grid, read_image, voxels
+
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Image
+
+#: Disc 1 is above C1, 3 is C2/C3, 8 is C7/T1, 20 is T12/L1, 25 is L5/S1.
+DISCS = range(1, 27)
+#: Landmarks that share the label images with discs: pontomedullary groove and junction, conus.
+NOT_DISCS = (49, 50, 60)
+FAR_FROM_CORD_MM = 60.0
+SAME_PLACE_MM = 1.0
+
+
+def levels_from_discs(
+    discs: ImageLike | Mapping[int, Sequence[float]], seg: ImageLike
+) -> Nifti1Image:
+    """Label the cord with vertebral levels, from the positions of intervertebral discs.
+
+    Each disc is projected on the centreline of the mask. The cord is cut there across its own
+    direction, not along the slices, so that the map also fits images that are cut at another
+    angle. The slice that holds a disc belongs to the level below it, as in the Spinal Cord
+    Toolbox; so the level of a slice is that of its centre.
+
+    Parameters
+    ----------
+    discs : str, Path, nibabel image, or mapping
+        A label image on any grid, one voxel or blob per disc (3 = C2/C3), or
+        ``{label: (x, y, z)}`` in mm of nibabel's world (RAS+). Labels 49, 50 and 60
+        (pontomedullary groove and junction, conus) are ignored.
+    seg : str, Path or nibabel image
+        Cord mask, values in [0, 1].
+
+    Returns
+    -------
+    nibabel.Nifti1Image
+        uint8 labels on the grid of `seg` where `seg` > 0: 1–7 = C1–C7, 8–19 = T1–T12,
+        20–24 = L1–L5. Level k lies between discs k and k + 1; above the top disc it is its
+        label − 1, below the lowest its label. Where a disc between two others is missing, which
+        of their levels it is remains unknown: 0, with a warning.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        No disc; labels that are no discs; a disc marked twice, at the place of another, or more
+        than 60 mm from the cord; discs not in order from top to bottom; no part of the mask near
+        a disc.
+
+    Examples
+    --------
+    >>> import cordviz as cv, nibabel as nib, numpy as np
+    >>> seg = np.zeros((9, 9, 60), np.uint8)
+    >>> seg[3:6, 3:6] = 1
+    >>> discs = {2: (4, 8, 50), 3: (4, 8, 35), 4: (4, 8, 20)}
+    >>> levels = cv.levels_from_discs(discs, nib.Nifti1Image(seg, np.eye(4)))
+    >>> np.asarray(levels.dataobj)[4, 4, [55, 45, 30, 10]].tolist()
+    [1, 2, 3, 4]
+    """
+    points = _read_discs(discs)
+    img = read_image(seg, name="mask")
+    curve = fit_centerline(img)
+    if len(curve.slices) == 1:
+        raise ValueError("The mask has one slice only, along which no disc can be placed.")
+    labels, cuts = _cuts(points, curve)
+    data = voxels(img, dtype=np.float32, name="mask").reshape(img.shape[:3], order="A")
+    index = np.argwhere(data > 0)
+    world = index @ img.affine[:3, :3].T + img.affine[:3, 3]
+    level = _level_between(labels)[np.searchsorted(cuts, curve.slice_position(world))]
+    result = np.zeros(data.shape, np.uint8)
+    result[tuple(index.T)] = level
+    return on_grid(result, img)
+
+
+def slice_levels(levels: ImageLike) -> np.ndarray:
+    """Level of each slice: the rounded mean of its non-zero labels, NaN where there are none.
+
+    Parameters
+    ----------
+    levels : str, Path or nibabel image
+        Label image.
+
+    Returns
+    -------
+    ndarray of float, shape (slices,)
+        In nibabel-LAS order, slice 0 inferior.
+
+    Raises
+    ------
+    ValueError
+        Labels negative or NaN.
+    """
+    from nibabel.orientations import io_orientation
+
+    img = read_image(levels, name="level map")
+    check_3d(img.shape, "level map")
+    data = np.asanyarray(img.dataobj)
+    low = data.min()
+    if not low >= 0:
+        raise ValueError(f"The level map has negative or NaN labels (lowest {low:g}).")
+    axis, direction = next(
+        (i, row[1]) for i, row in enumerate(io_orientation(img.affine)) if row[0] == 2
+    )
+    index = np.nonzero(data)
+    depth = data.shape[axis]
+    total = np.bincount(index[axis], data[index].astype(float), depth)
+    count = np.bincount(index[axis], minlength=depth)
+    level = np.full(depth, np.nan)
+    level[count > 0] = np.rint(total[count > 0] / count[count > 0])
+    return level if direction > 0 else level[::-1]
+
+
+def _read_discs(discs: Any) -> dict[int, np.ndarray]:
+    """Centre of each disc in world mm."""
+    if isinstance(discs, Mapping):
+        points = {_label(key): _point(key, value) for key, value in discs.items()}
+    else:
+        points = _discs_of_image(discs)
+    points = {label: point for label, point in points.items() if label not in NOT_DISCS}
+    strange = [label for label in points if label not in DISCS]
+    if strange:
+        raise ValueError(
+            f"Labels {strange} are no discs: expected {DISCS[0]} (above C1), 2, 3 (C2/C3) … "
+            f"{DISCS[-1]}."
+        )
+    if not points:
+        raise ValueError("There is no disc; give at least one label (3 = C2/C3).")
+    return points
+
+
+def _label(key: Any) -> int:
+    if isinstance(key, (str, bool)) or int(key) != key:
+        raise ValueError(f"A disc label is a whole number (3 = C2/C3), got {key!r}.")
+    return int(key)
+
+
+def _point(key: Any, value: Any) -> np.ndarray:
+    point = np.asarray(value, dtype=float)
+    if point.shape != (3,) or not np.isfinite(point).all():
+        raise ValueError(f"Disc {key} needs three coordinates (x, y, z) in mm, got {value!r}.")
+    return point
+
+
+def _discs_of_image(discs: ImageLike) -> dict[int, np.ndarray]:
+    from scipy.ndimage import generate_binary_structure, label
+
+    if not isinstance(discs, (str, os.PathLike)) and not hasattr(discs, "affine"):
+        raise TypeError(
+            "discs must be a label image, its path, or a mapping {label: (x, y, z) in mm}; got "
+            f"{type(discs).__name__}."
+        )
+    img = read_image(discs, name="disc image")
+    check_3d(img.shape, "disc image")
+    data = np.asanyarray(img.dataobj)
+    index = np.argwhere(data)
+    values = data[tuple(index.T)]
+    if not np.isfinite(values).all() or (values != np.rint(values)).any():
+        raise ValueError("The disc image has labels that are not whole numbers.")
+    points = {}
+    for value in np.unique(values):
+        own = index[values == value]
+        box = np.zeros(np.ptp(own, axis=0) + 1, bool)
+        box[tuple((own - own.min(axis=0)).T)] = True
+        parts = label(box, generate_binary_structure(3, 3))[1]
+        if parts > 1 and int(value) not in NOT_DISCS:
+            raise ValueError(f"Disc {int(value)} is marked at {parts} places; keep one.")
+        points[int(value)] = img.affine[:3, :3] @ own.mean(axis=0) + img.affine[:3, 3]
+    return points
+
+
+def _cuts(points: dict[int, np.ndarray], curve: Centerline) -> tuple[list[int], np.ndarray]:
+    """Disc labels from the lowest up, and the slice position above each where the cord is cut."""
+    labels = sorted(points, reverse=True)
+    world = np.array([points[label] for label in labels])
+    position = curve.slice_position(world)
+    nearest = curve.point_mm(position)
+    for label, distance in zip(labels, np.linalg.norm(world - nearest, axis=1), strict=True):
+        if distance > FAR_FROM_CORD_MM:
+            raise ValueError(
+                f"Disc {label} is {distance:.0f} mm from the cord. Coordinates must be mm of "
+                "nibabel's world (RAS+), not voxels or LPS; or the discs are of another image."
+            )
+    step = np.linalg.norm(np.diff(nearest, axis=0), axis=1) * np.sign(np.diff(position))
+    for upper, lower, distance in zip(labels[1:], labels[:-1], step, strict=True):
+        if abs(distance) < SAME_PLACE_MM:
+            raise ValueError(f"Discs {upper} and {lower} are at the same place along the cord.")
+        if distance < 0:
+            raise ValueError(
+                f"Disc {upper} is below disc {lower}; labels must grow from top to bottom. Are "
+                "they numbered from the wrong end, or is the image upside down?"
+            )
+    first, last = curve.slices[0] - 0.5, curve.slices[-1] + 0.5
+    if position[0] > last or position[-1] < first:
+        where = "above the top" if position[0] > last else "below the bottom"
+        raise ValueError(f"All discs are {where} of the mask, so its levels are unknown.")
+    return labels, np.rint(position) + 0.5
+
+
+def _level_between(labels: list[int]) -> np.ndarray:
+    """Levels below, between and above discs that are given from the lowest up."""
+    import warnings
+
+    level = [labels[0]]
+    for lower, upper in pairwise(labels):
+        level.append(upper if lower - upper == 1 else 0)
+    if 0 in level:
+        lost = sorted(set(range(labels[-1], labels[0])) - set(labels))
+        warnings.warn(
+            f"Disc {', '.join(map(str, lost))} is missing: the levels beside it are left without "
+            "a label (0). Add it to label them.",
+            stacklevel=3,
+        )
+    return np.array([*level, labels[-1] - 1], np.uint8)
