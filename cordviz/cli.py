@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 FILE = click.Path(path_type=Path)
+DIGITS = "%.8g"
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -145,7 +146,9 @@ def measure(
         angle_correction=not no_angle_correction,
         normalize_slices=normalize_slices,
     )
-    csv = (aggregate_shape(table, by="level") if per == "level" else table).to_csv(index=False)
+    csv = (aggregate_shape(table, by="level") if per == "level" else table).to_csv(
+        index=False, float_format=DIGITS
+    )
     if output is None:
         click.echo(csv, nl=False)
     else:
@@ -178,7 +181,7 @@ def demo(
 
         subject = simulate_subject(seed=0)
         img, _ = subject.acquire("T2w")
-        name, contrast, known, truth = "T2w", "t2", subject.levels(img), subject.csa_mm2
+        name, contrast, known, truth = "T2w", "t2", subject.levels(img), subject.mean_csa_mm2()
     else:
         name, img = _stem(image), load_image(image)
         contrast = closest_contrast(contrast or name)
@@ -196,7 +199,9 @@ def demo(
 
     output.mkdir(parents=True, exist_ok=True)
     written = [save_mask(seg, output / f"{name}_label-SC_softseg.nii.gz")]
-    written.append(_write(output / f"{name}_shape.csv", table.to_csv(index=False)))
+    written.append(
+        _write(output / f"{name}_shape.csv", table.to_csv(index=False, float_format=DIGITS))
+    )
     for key, page in pages.items():
         written.append(_write(output / f"{name}_{key}.html", page))
     for key, png in pngs.items():
@@ -211,8 +216,7 @@ def demo(
     elif truth is None:
         click.echo(f"C2–C3 CSA: {csa:.2f} mm²")
     else:
-        true = table["level"].dropna().map(truth)[table["level"].isin([2, 3])].mean()
-        click.echo(f"C2–C3 CSA: {csa:.2f} mm² (simulated cord, true area {true:.2f} mm²)")
+        click.echo(f"C2–C3 CSA: {csa:.2f} mm² (simulated cord, true area {truth:.2f} mm²)")
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})

@@ -21,7 +21,8 @@ from ._panels import (
 from ._profiles import add_curve, add_norms, bands_of, mark_bands, profile
 from ._tiles import CordView
 from ._validation import check_choice, check_same_grid
-from .images import ImageLike, load_image, load_mask, read_image, reorient, voxels
+from .images import ImageLike, load_image, load_mask, read_image
+from .levels import slice_levels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,12 +251,8 @@ def _choose_slices(slices: int | Sequence[int], view: CordView) -> list[int]:
 
 
 def _level_of_slice(levels: ImageLike | None, image: Any) -> dict[int, int]:
-    """Rounded mean of the labels above 0 in each slice that has any."""
     if levels is None:
         return {}
     labels = read_image(levels, name="level map")
     check_same_grid(labels, image, "level map", "image")
-    values = voxels(reorient(labels, "LAS"), name="level map")
-    count = (values > 0).sum(axis=(0, 1))
-    total = np.where(values > 0, values, 0).sum(axis=(0, 1))
-    return {int(k): round(float(total[k] / count[k])) for k in np.flatnonzero(count)}
+    return {k: int(level) for k, level in enumerate(slice_levels(labels)) if np.isfinite(level)}
