@@ -164,14 +164,14 @@ class Anatomy:
         The nearest centreline point is found by Newton steps; the last step starts within half a
         table step, where it is exact to a micrometre.
         """
-        guess = np.interp(z, self.center[:, 2], np.arange(self.s.size))
+        guess = np.interp(z, self.center[:, 2], np.arange(self.s.size)).astype(np.float32)
         for _ in range(2):
             index = np.clip(np.rint(guess), 0, self.s.size - 1).astype(np.int32)
             f = self._frame[index]
             dx, dy, dz = x - f[..., 0], y - f[..., 1], z - f[..., 2]
             ahead = dx * f[..., 3] + dy * f[..., 4] + dz * f[..., 5]
             bend = dx * f[..., 6] + dy * f[..., 7] + dz * f[..., 8]
-            guess = index + ahead / np.maximum(1 - bend, 0.25) / STEP
+            guess = index.astype(np.float32) + ahead / np.maximum(1 - bend, 0.25) / STEP
         index = np.clip(np.rint(guess), 0, self.s.size - 1).astype(np.int32)
         f = self._frame[index]
         dx, dy, dz = x - f[..., 0], y - f[..., 1], z - f[..., 2]
@@ -286,14 +286,19 @@ class Anatomy:
         self.sac = np.stack([half_rl, half_ap, shift], axis=1).astype(np.float32)
 
     def sac_depth(self, index: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-        """Approximate distance to the dura, mm, positive inside: flat in front, wider there."""
+        """Approximate distance to the dura, mm, positive inside: flat and wide in front, arched behind."""
         p = self.sac[index]
         x, y = u / p[..., 0], (v - p[..., 2]) / p[..., 1]
-        x = x / (1 + np.float32(0.14) * np.clip(y, -1.5, 1.5))
-        r = np.sqrt(np.sqrt(x**4 + y**4) * np.sqrt(x * x + y * y) ** 2) + np.float32(1e-6)
-        r = np.sqrt(r)
+        x = x / (1 + np.float32(0.26) * np.clip(y, -1.5, 1.5))
+        r = np.where(y > 0, rounded_norm(x, y), np.sqrt(x * x + y * y) + np.float32(1e-6))
         size = np.sqrt(u * u + (v - p[..., 2]) ** 2)
         return (1 / r - 1) * size
+
+
+def rounded_norm(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Norm whose unit ball is halfway between a disc and a square, never 0."""
+    x2, y2 = x * x, y * y
+    return np.sqrt(np.sqrt(np.sqrt(x2 * x2 + y2 * y2) * (x2 + y2))) + np.float32(1e-6)
 
 
 def outline_squared(cos: np.ndarray, sin: np.ndarray, coef: np.ndarray) -> np.ndarray:
@@ -307,4 +312,4 @@ def outline_squared(cos: np.ndarray, sin: np.ndarray, coef: np.ndarray) -> np.nd
     for sign, k, column in ((1.0, 60.0, 4), (-1.0, 40.0, 5)):
         dip = np.exp(np.float32(k) * (np.float32(sign) * sin - 1)) - np.float32(i0e(k))
         value = value - coef[..., column] * dip
-    return np.maximum(value, np.float32(0.2))
+    return value

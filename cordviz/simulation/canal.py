@@ -14,16 +14,25 @@ Array = np.ndarray
 ROWS = (*TISSUES, "pulsation")
 
 
+# capsules of the grey matter in cord coordinates: two ends (x, y) with their radii
+_CAPSULES = (
+    ((0.12, 0.08), (0.27, 0.42), 0.085, 0.14),  # anterior horn
+    ((0.12, 0.02), (0.20, -0.30), 0.075, 0.065),  # neck of the posterior horn
+    ((0.20, -0.30), (0.42, -0.70), 0.068, 0.04),  # posterior horn, up to the root's entry
+    ((0.0, 0.04), (0.12, 0.05), 0.05, 0.06),  # commissure
+)
+
+
 def butterfly(x: Array, y: Array) -> Array:
     """Shape function of the grey matter in cord coordinates (±1 at the surface), high inside."""
     x = np.abs(x)
-    anterior = 0.2 - np.sqrt(((x - 0.24) * 1.15) ** 2 + ((y - 0.22 - 0.2 * (x - 0.24)) * 0.8) ** 2)
-    # posterior horn: a slim wedge from the middle to the entry of the dorsal roots
-    along = np.clip((0.05 - y) / 0.72, 0, 1)
-    posterior = 0.095 - 0.03 * along - np.abs(x - 0.16 - 0.2 * along)
-    posterior = np.minimum(posterior, 0.68 + y)
-    bridge = np.minimum(0.06 - np.abs(y + 0.0), 0.3 - x)
-    return np.maximum(np.maximum(anterior, np.minimum(posterior, 0.25 - y)), bridge)
+    depth = np.full_like(x, -9.0)
+    for (x0, y0), (x1, y1), r0, r1 in _CAPSULES:
+        dx, dy = x1 - x0, y1 - y0
+        along = np.clip(((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy), 0, 1)
+        gap = np.sqrt((x - x0 - along * dx) ** 2 + (y - y0 - along * dy) ** 2)
+        depth = np.maximum(depth, r0 + (r1 - r0) * along - gap)
+    return depth
 
 
 class Canal:
@@ -39,7 +48,7 @@ class Canal:
         # the level set of the butterfly that encloses the level's share of grey matter
         self.columns = np.stack([shape[rank], np.sqrt(a.a * a.b), a.a, a.b, a.sac_rl, a.s], 1)
         self.columns = self.columns.astype(np.float32)
-        self.rootlet_phase = rng.uniform(0, 6.28, 4)
+        self.rootlet_phase = rng.uniform(0, 6.28, 4).tolist()
         self.lesions = []
         for level, radius in (a.options.lesion or {}).items():
             mid = 0.5 * (a.disc_s[level] + a.disc_s[level + 1])
@@ -74,7 +83,6 @@ class Canal:
             r = np.sqrt((u - side * a) ** 2 + (v - back * b) ** 2 + (0.35 * (s - mid)) ** 2)
             out.add("lesion", cord * soft(radius * 0.8 - r, 1.0), grain)
         grey = soft((butterfly(x, y) - threshold) * scale, max(width, 0.3))
-        out.add("csf", cord * soft(0.15 - np.sqrt(u * u + (v - 0.05 * b) ** 2), width))
         out.add("grey_matter", cord * grey, grain)
         out.add("white_matter", cord - cord * grey, grain)
         # what the cord leaves of its pixel belongs to what lies outside

@@ -75,11 +75,11 @@ class Sequence:
 #: typical values [T].
 PRESETS: dict[str, Sequence] = {
     "T1w": Sequence("mprage", 2000, 3.72, ti_ms=1000, flip_deg=9, voxel_mm=(1.0, 1.0),
-                    thickness_mm=1.0, spacing_mm=1.0, snr=22, fat_shift_px=1.8, inflow=0.25),
+                    thickness_mm=1.0, spacing_mm=1.0, snr=17, fat_shift_px=1.8, inflow=0.25),
     "T2w": Sequence("tse", 1500, 120, flip_deg=120, voxel_mm=(0.8, 0.8), thickness_mm=0.8,
                     spacing_mm=0.8, snr=11, fat_shift_px=0.6, blur=0.5, flow_void=0.45),
-    "T2star": Sequence("gre", 600, 14, flip_deg=30, voxel_mm=(0.5, 0.5), snr=17,
-                       phase_encoding="RL", fat_shift_px=1.2, blur=0.05, flow_void=0.15,
+    "T2star": Sequence("gre", 600, 14, flip_deg=30, voxel_mm=(0.5, 0.5), snr=24,
+                       phase_encoding="RL", fat_shift_px=1.2, blur=0.05, flow_void=0.1,
                        inflow=0.5),
     "MT-on": Sequence("gre", 35, 3.13, flip_deg=9, mt=True, snr=24, fat_shift_px=1.0,
                       inflow=0.35, phase_encoding="RL"),

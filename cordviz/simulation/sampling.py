@@ -105,23 +105,27 @@ class Slab:
         self._paint_sac(nx, ny)
 
     def _paint_background(self, nx: int, ny: int) -> None:
-        anatomy = self.neck.anatomy
-        k, i, j = np.meshgrid(self.k, np.arange(nx), np.arange(ny), indexing="ij")
-        step = max(1, (self._z.size - 1) // 2)
-        chosen = range(self._z.size) if self._z.size < 3 else range(0, self._z.size, step)
-        weight = self._weight[list(chosen)] / self._weight[list(chosen)].sum()
-        width = float(self.grid.voxel_mm[:2].max()) if self.partial_volume else 1e-3
-        self.background = np.zeros((len(TISSUES), *k.shape), dtype=np.float32)
+        anatomy, around = self.neck.anatomy, self.neck.surroundings
         si, sj = self._shift.T[:, :, None, None]
-        for n, w in zip(chosen, weight, strict=True):
-            points = self.grid.points(i - si, j - sj, k + self._z[n])
-            index, u, v = anatomy.locate(*(p.ravel() for p in points))
-            painted = self.neck.surroundings.paint(index, u, v, width)
-            self.background += w * painted.reshape(self.background.shape)
-        index, u, v = anatomy.locate(*(p.ravel() for p in self.grid.points(i - si, j - sj, k)))
-        self.field = self.neck.surroundings.field_hz(index, u, v).reshape(2, *k.shape)
+        i, j = np.arange(nx, dtype=np.float32)[:, None] - si, np.arange(ny) - sj
+        k = self.k.astype(np.float32)[:, None, None]
+        # far from the cord a few samples along the slice are enough
+        middle = self._z.size // 2
+        chosen = sorted({0, middle, self._z.size - 1})
+        weight = self._weight[chosen] / self._weight[chosen].sum()
+        width = float(self.grid.voxel_mm[:2].max()) if self.partial_volume else 1e-3
+        shape = (self.k.size, nx, ny)
+        self.background = np.zeros((len(TISSUES), *shape), dtype=np.float32)
         reach = self.grid.voxel_mm[0] + 0.25 * self.grid.thickness_mm * (self._z.size > 1) + 0.5
-        self._inside = np.nonzero((anatomy.sac_depth(index, u, v) > -reach).reshape(k.shape))
+        for n, w in zip(chosen, weight, strict=True):
+            points = self.grid.points(i, j, k + self._z[n])
+            index, u, v = anatomy.locate(*(p.ravel() for p in points))
+            sac = anatomy.sac_depth(index, u, v)
+            painted = around.paint(index, u, v, sac, width).reshape(self.background.shape)
+            self.background += w * painted
+            if n == middle:
+                self.field = around.field_hz(index, u, v).reshape(2, *shape)
+                self._inside = np.nonzero((sac > -reach).reshape(shape))
 
     def _paint_sac(self, nx: int, ny: int) -> None:
         f = self.fine
@@ -133,9 +137,7 @@ class Slab:
         j = (jj - shift[:, 1])[:, None, None, None] + small[None, None, None, :]
         k = self.k[kk][:, None, None, None] + self._z[None, :, None, None]
         shape = (kk.size, self._z.size, f, f)
-        index, u, v = (
-            p.ravel() for p in self.neck.anatomy.locate(*self.grid.points(i, j, k))
-        )
+        index, u, v = (p.ravel() for p in self.neck.anatomy.locate(*self.grid.points(i, j, k)))
         cord = self._cord_fraction(index, u, v)
         pixel = float(self.grid.voxel_mm[:2].max()) / f if self.partial_volume else 1e-3
         fractions, covered = self.neck.canal.paint(index, u, v, cord, pixel)

@@ -14,6 +14,7 @@ from .acquisition import Effects, Scan, receive, scan, signal_rows
 from .anatomy import Anatomy, Options, outline_squared
 from .canal import Canal
 from .physics import Sequence, make_sequence
+from .raters import convention_offset, draw_mask
 from .sampling import Grid, Neck, Slab
 from .surroundings import Surroundings
 from .tissues import draw_tissues
@@ -262,6 +263,89 @@ class Subject:
         result = self._scan(contrast, options)
         return _as_image(result.warped_truth, result.grid)
 
+    def rate(
+        self, contrast: str, *, seed: int = 0, convention: str | dict[str, float] = "published",
+        jitter_mm: float = 0.1, height: float = 0.5, **options: Any,
+    ) -> nib.Nifti1Image:  # fmt: skip
+        """Hard mask that a human rater of a contrast would draw.
+
+        The visible edge in the simulated image, displaced by a convention per contrast that is
+        calibrated to published means. This is a model of convention and not physics: rater
+        offsets are an input, so show the run with ``convention="zero"`` beside.
+
+        Parameters
+        ----------
+        contrast : str
+            As in `acquire`.
+        seed : int
+            The rater.
+        convention : {"published", "zero", "one-sided"} or dict of str to float
+            Outward offset of the contour in mm per contrast, see
+            `cordviz.simulation.raters.CONVENTIONS_MM`.
+        jitter_mm : float
+            SD of the rater's smooth random error, mm.
+        height : float
+            Level of the edge between cord (0) and surround (1); 0.5 is half height.
+        **options
+            Of the scan, as in `acquire` (``acquisition_seed`` in place of ``seed``).
+
+        Returns
+        -------
+        Nifti1Image
+            uint8 {0, 1} on the grid of the image that `acquire` gives.
+
+        Examples
+        --------
+        >>> mask = simulate_subject(seed=0).rate("T2star", seed=1, fov=(32, 32, 20))
+        >>> set(np.unique(mask.dataobj).tolist())
+        {0, 1}
+        """
+        if not 0 < height < 1 or not jitter_mm >= 0:
+            raise ValueError(
+                f"expected 0 < height < 1 and jitter_mm >= 0, got {height} and {jitter_mm}"
+            )
+        offset = convention_offset(convention, contrast)
+        options["seed"] = options.pop("acquisition_seed", 0)
+        result = self._scan(contrast, options)
+        mask = draw_mask(
+            result.image, result.warped_truth, result.grid, offset_mm=offset, height=height,
+            jitter_mm=jitter_mm, rng=self._rng("rate", contrast, seed),
+        )  # fmt: skip
+        return nib.Nifti1Image(mask, result.grid.affine)
+
+    def slice_scanner(self, level: float = 3.5, **options: Any) -> SliceScanner:
+        """Prepare one axial slice for scanning again and again, in milliseconds each.
+
+        Parameters
+        ----------
+        level : float
+            Where along the cord: 3.0 is disc C2/C3, 3.5 the middle of C3.
+        **options
+            Sampling as in `acquire`: ``contrast`` (whose voxels and slices are taken, "T2star"
+            by default), ``voxel_mm``, ``thickness_mm``, ``fov``, ``tilt_deg``.
+
+        Returns
+        -------
+        SliceScanner
+
+        Examples
+        --------
+        >>> scanner = simulate_subject(seed=0).slice_scanner(3.5, fov=(32, 32, 20))
+        >>> image, truth = scanner.acquire("T2w", te_ms=90)
+        >>> image.shape
+        (64, 64, 1)
+        """
+        if not 1 <= level <= 9:
+            raise ValueError(f"expected level between 1 (top of C1) and 9, got {level}")
+        seq, _ = split_options(options.pop("contrast", "T2star"), options)
+        whole = self._grid(seq, **options)
+        a = self.anatomy
+        at = a.center[np.argmin(np.abs(a.level - level))]
+        affine = whole.affine.copy()
+        voxel = np.linalg.inv(affine) @ [*at, 1]
+        affine[:3, 3] += affine[:3, 2] * voxel[2]
+        return SliceScanner(self, Grid(affine, (*whole.shape[:2], 1), whole.thickness_mm))
+
     def _scan(self, contrast: str, options: dict[str, Any]) -> Scan:
         options = dict(options)
         seq, effects = split_options(contrast, options)
@@ -399,6 +483,57 @@ class Subject:
         return points
 
 
+class SliceScanner:
+    """One axial slice of a subject whose tissue fractions are kept; see `slice_scanner`."""
+
+    def __init__(self, subject: Subject, grid: Grid) -> None:
+        self._subject, self._grid = subject, grid
+        self._slabs: dict[tuple[bool, bool], Slab] = {}
+
+    def acquire(self, contrast: str, **options: Any) -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
+        """Scan the slice.
+
+        Parameters
+        ----------
+        contrast : str
+            As in `Subject.acquire`.
+        **options
+            Sequence parameters and effects as there, ``seed`` and ``effects``; the sampling is
+            that of the scanner, and there is no motion.
+
+        Returns
+        -------
+        image, truth : Nifti1Image
+            Shape (nx, ny, 1).
+        """
+        fixed = {"voxel_mm", "thickness_mm", "spacing_mm", "fov", "grid", "tilt_deg"} & set(options)
+        if fixed:
+            raise ValueError(
+                f"expected options of the sequence, got {', '.join(sorted(fixed))}; the sampling "
+                "is fixed, make another slice_scanner with it"
+            )
+        options = dict(options)
+        seq, effects = split_options(contrast, options)
+        seed = options.pop("seed", 0)
+        if options:
+            make_sequence(contrast, **options)  # raises, naming the options there are
+        is_3d = seq.kind in ("mprage", "tse")
+        key = (effects.partial_volume, effects.slice_profile and not is_3d)
+        if key not in self._slabs:
+            self._slabs[key] = Slab(
+                self._subject._neck, self._grid, slices=slice(0, 1), shift_mm=np.zeros((1, 2)),
+                partial_volume=key[0], profile=key[1],
+            )  # fmt: skip
+        slab = self._slabs[key]
+        water, fat = signal_rows(seq, self._subject._tissues, effects)
+        signal = slab.signal(water, fat, truncation=effects.truncation)
+        rng = self._subject._rng("slice", contrast, seed)
+        image = receive(signal, slab.field, seq, self._grid, effects=effects, rng=rng)
+        return _as_image(image[0, :, :, None], self._grid), _as_image(
+            slab.truth[0, :, :, None], self._grid
+        )
+
+
 def split_options(contrast: str, options: dict[str, Any]) -> tuple[Sequence, Effects]:
     """Take sequence parameters and effect switches out of mixed options."""
     effects = Effects.all_set_to(bool(options.pop("effects", True)))
@@ -414,6 +549,3 @@ def _as_image(data: Array, grid: Grid) -> nib.Nifti1Image:
     image = nib.Nifti1Image(data.astype(np.float32), grid.affine)
     image.header.set_xyzt_units("mm", "sec")
     return image
-
-
-__all__ = ["Slab", "Subject", "receive", "signal_rows", "simulate_subject"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .anatomy import Anatomy
+from .anatomy import Anatomy, rounded_norm
 from .tissues import TEXTURE, TISSUES
 
 Array = np.ndarray
@@ -28,12 +28,14 @@ class Layers:
 
     def add(self, tissue: str | None, alpha: Array, texture: Array | None = None) -> None:
         """Cover with a tissue (None is air) where alpha is above 0, optionally textured."""
+        if not alpha.max() > 0:  # most structures are absent from most slices
+            return
         part = self.rest * alpha
         self.rest -= part
         if tissue is not None:
             row = _INDEX[tissue]
             if texture is not None:
-                part = part * (1 + TEXTURE[row] * texture)
+                part *= 1 + TEXTURE[row] * texture
             self.fractions[row] += part
 
 
@@ -78,30 +80,35 @@ class Surroundings:
         n = np.arange(1, 13) + 0.5
         near = np.clip(np.rint(level), 3, 12).astype(int)
         to_disc = a.s - a.disc_s[near]
-        height = np.where(a.level < 0.98, 99.0, 0.0)
         size = a.size
         body_rl = np.interp(level, n, _BODY_RL) * size
         body_ap = np.interp(level, n, _BODY_AP) * size
+        body_ap = body_ap - 0.09 * np.minimum(np.abs(to_disc), 8)  # bodies have a waist
         spinous = np.array(_SPINOUS)[k - 1] * size
-        columns = [a.s, a.level, level - k, to_disc, body_rl, body_ap, spinous, height]
+        columns = [a.s, a.level, level - k, to_disc, body_rl, body_ap, spinous]
         self.table = np.stack([*columns, a.sac_rl, a.sac_ap, a.sac_shift], 1).astype(np.float32)
-        draw = rng.uniform(0.85, 1.15, 12)
+        draw = rng.uniform(0.85, 1.15, 12).tolist()  # float32 stays float32
         self.fat_mm = 6.0 * draw[0] ** 3
         self.disc_mm = 4.1 * draw[1]
         self.carotid = (24 * draw[2], 21 * draw[3], 3.1 * draw[4])
         self.jugular = (30 * draw[5], 21 * draw[6], 4.6 * draw[7])
         self.artery = 1.7 * draw[8], 1.7 * draw[9]
         self.airway = (9.0 * draw[10], 6.5 * draw[11])
+        # discs lose water with age: the share of the nucleus that is still bright
+        self.hydration = rng.uniform(0.15, 0.75, 14).astype(np.float32)
+        self.swing = rng.uniform(0.2, 1.0, 14)
         self.septum = rng.uniform(0.3, 0.7)
-        self.shim = rng.normal(0, 6.0, 2)
+        self.shim = rng.normal(0, 6.0, 2).tolist()
 
-    def paint(self, index: Array, u: Array, v: Array, width: float) -> Array:
+    def paint(self, index: Array, u: Array, v: Array, sac: Array, width: float) -> Array:
         """Tissue fractions at straightened points.
 
         Parameters
         ----------
         index, u, v : ndarray of shape (M,)
             As returned by `Anatomy.locate`.
+        sac : ndarray of shape (M,)
+            `Anatomy.sac_depth` there.
         width : float
             Edge softness in mm, about one voxel.
 
@@ -109,29 +116,33 @@ class Surroundings:
         -------
         ndarray of shape (T, M), float32
         """
-        s, level, phase, to_disc, body_rl, body_ap, spinous, skull, rl, ap, shift = self.table[
-            index
-        ].T
-        w = width
-        out = Layers(u.size)
-        slow, mid = self.slow(u, v, s), self.mid(u, v, s)
-        fine, grain = self.fine(u, v, s), self.grain(u, v, s)
-        speckle = 0.6 * grain + 0.6 * fine
-        wall = self.anatomy.sac_depth(index, u, v) + np.float32(1.3) + 0.25 * mid
-        side = np.abs(u)
-        front = shift + ap + np.float32(1.2)  # back of the vertebral bodies
-        back = shift - ap - np.float32(1.2)  # front of the laminae
+        fractions = np.zeros((len(TISSUES), u.size), dtype=np.float32)
+        shift, ap = self.table[index, 9], self.table[index, 8]
+        front = shift + ap + np.float32(0.9)  # back of the vertebral bodies
+        slow = self.slow(u, v, self.table[index, 0])
+        skin = self._skin(self.table[index, 1], u, v, front, slow)
+        inside = np.flatnonzero(skin > -width)  # most of a full field of view is air
+        if inside.size:
+            parts = (index, u, v, sac, front, slow, skin)
+            fractions[:, inside] = self._paint(*(p[inside] for p in parts), w=width)
+        return fractions
 
-        skin = self._skin(level, u, v, front, slow)
+    def _paint(self, index, u, v, sac, front, slow, skin, *, w) -> Array:  # type: ignore[no-untyped-def]
+        s, level, phase, to_disc, body_rl, body_ap, spinous, rl, ap, shift = self.table[index].T
+        out = Layers(u.size)
+        mid, fine, grain = self.mid(u, v, s), self.fine(u, v, s), self.grain(u, v, s)
+        speckle = 0.6 * grain + 0.6 * fine
+        # surface of the bony canal, and the front of the laminae
+        wall = sac + np.float32(1.1) + 0.25 * mid + 0.35 * soft(-v - 4, 3.0)
+        back = shift - ap - np.float32(1.2)
+        side = np.abs(u)
         out.add(None, soft(-skin, w))
         out.add("skin", soft(1.6 - skin, w), speckle)
-        self._skull(out, s, level, u, v, front, mid, fine, speckle, w)
+        self._skull(out, s, level, u, v, front, mid, speckle, w)
         neck = soft(level - 0.75, 0.3)
         self._epidural(out, wall, to_disc, side, v, mid, speckle, neck, w)
-        self._vessels(out, level, u, v, front, rl, to_disc, w)
-        self._column(
-            out, level, phase, to_disc, u, v, front, body_rl, body_ap, mid, speckle, neck, w
-        )
+        self._vessels(out, level, u, v, front, rl, w)
+        self._column(out, level, to_disc, u, v, front, body_rl, body_ap, mid, speckle, neck, w)
         self._arches(out, wall, phase, to_disc, u, v, back, rl, spinous, mid, speckle, neck, w)
         self._airway(out, level, u, v, front, body_ap, slow, mid, speckle, w)
         self._soft_tissue(out, skin, level, u, v, front, back, slow, mid, fine, speckle, w)
@@ -144,12 +155,13 @@ class Surroundings:
         smooth model of the reported pattern at 3 T; amplitudes are typical values [T].
         """
         s, level, phase = self.table[index, :3].T
-        wave, fade = 2 * np.pi * phase, np.exp(-np.clip(v + 15, 0, None) / 40)
+        wave = 2 * np.pi * phase
+        fade = self.swing[np.clip(np.rint(level), 0, 13).astype(int)]
         lungs = np.exp(-np.clip(9.5 - level, 0, None) / 1.1)
         airway = np.exp(-((v - 32) ** 2 + u * u) / 300)
-        field = 10 * np.cos(wave) * fade + 70 * lungs + 40 * airway
+        field = 6 * np.cos(wave) * fade + 70 * lungs + 40 * airway
         field += self.shim[0] + self.shim[1] * u / 20
-        slope = (10 * np.sin(wave) * fade * 2 * np.pi - 70 * lungs / 1.1) / 17.5
+        slope = (6 * np.sin(wave) * fade * 2 * np.pi - 70 * lungs / 1.1) / 17.5
         return np.stack([field, slope]).astype(np.float32)
 
     def _skin(self, level: Array, u: Array, v: Array, front: Array, slow: Array) -> Array:
@@ -160,11 +172,9 @@ class Surroundings:
         chin = np.clip(4.2 - level, 0, 1)
         half_ap = np.where(v > 5, 46 + 30 * chin + 4 * high + 6 * low, 58 + 6 * low + 2 * high)
         x, y = u / half_rl, (v - 5) / half_ap
-        r = np.sqrt(np.sqrt(x**4 + y**4) * (x * x + y * y))
-        r = np.sqrt(r)
-        return (1 - r) * np.minimum(half_rl, half_ap) + 0.8 * slow
+        return (1 - rounded_norm(x, y)) * np.minimum(half_rl, half_ap) + 0.8 * slow
 
-    def _skull(self, out, s, level, u, v, front, mid, fine, speckle, w) -> None:  # type: ignore[no-untyped-def]
+    def _skull(self, out, s, level, u, v, front, mid, speckle, w) -> None:  # type: ignore[no-untyped-def]
         """Posterior fossa with cerebellum, occipital bone and clivus, above C1."""
         up = (0.75 - level) * 15.0  # mm above the foramen magnum
         if not (up > -8).any():
@@ -192,34 +202,39 @@ class Surroundings:
         ligament = soft(np.minimum(8 - side, v - 3.5), 2.0)
         out.add("ligament", inside * ligament * 0.8)
         veins = soft(v + 1 + mid, 2.0) * soft(side - 6, 2.0)
-        out.add("blood", inside * veins * 0.5)
-        out.add("ligament", inside * (0.35 + 0.2 * soft(2 - side, 2.0)))
-        out.add("fat", inside, speckle)
+        out.add("blood", inside * veins * 0.35)
+        # fat gathers behind, in the midline and between the laminae
+        fat = soft(-v - 3.5 + 0.6 * mid, 2.0) * soft(4.0 - side, 3.0)
+        out.add("fat", inside * fat * (0.25 + 0.6 * soft(4 - np.abs(to_disc), 4.0)), speckle)
+        out.add("ligament", inside * 0.7)
+        out.add("fat", inside * 0.4, speckle)
+        out.add("muscle", inside, speckle)
 
-    def _vessels(self, out, level, u, v, front, rl, to_disc, w) -> None:  # type: ignore[no-untyped-def]
-        for sign, artery in zip((-1.0, 1.0), self.artery, strict=True):
-            depth = ellipse(u, v, (sign * (rl + 5.2), front + 2.5), (artery, artery))
-            out.add("blood", soft(depth, w) * (level > 1.2))
-            out.add("fat", soft(depth + 0.9, w) * (level > 1.2) * 0.6)
-            for x, y, r in (self.carotid, self.jugular):
-                center = (sign * (x + 1.0 * (level - 4)), front + y - 9)
-                depth = ellipse(u, v, center, (r, r * 0.85))
-                out.add("blood", soft(depth, w))
-                out.add("ligament", soft(depth + 0.7, w) * 0.5)
+    def _vessels(self, out, level, u, v, front, rl, w) -> None:  # type: ignore[no-untyped-def]
+        side = np.abs(u)
+        radius = np.where(u < 0, *(np.float32(r) for r in self.artery))
+        depth = radius - np.hypot(side - rl - 5.2, v - front - 2.5)
+        below = (level > 1.2).astype(np.float32)
+        out.add("blood", soft(depth, w) * below)
+        out.add("fat", soft(depth + 0.9, w) * below * 0.6)
+        for x, y, r in (self.carotid, self.jugular):
+            center = (x + 1.0 * (level - 4) + 0.05 * u, front + y - 9)
+            depth = ellipse(side, v, center, (r, r * 0.85))
+            out.add("blood", soft(depth, w))
+            out.add("ligament", soft(depth + 0.7, w) * 0.5)
 
     def _column(  # type: ignore[no-untyped-def]
-        self, out, level, phase, to_disc, u, v, front, body_rl, body_ap, mid, speckle, neck, w
+        self, out, level, to_disc, u, v, front, body_rl, body_ap, mid, speckle, neck, w
     ) -> None:
         """Vertebral bodies with marrow and cortex, discs, longitudinal ligaments, dens."""
         waist = np.abs(to_disc)
         dens = level < 1.98
-        rl = body_rl - 0.12 * np.minimum(waist, 8)
-        center = front + body_ap + 0.3 - 0.25 * np.minimum(waist, 3)
+        rl = body_rl * 1.06 - 0.22 * np.minimum(waist, 8)
+        center = front + body_ap + 0.3 - 0.2 * np.minimum(waist, 3)
         x, y = u / rl, (v - center) / body_ap
         # flat behind, round in front
-        power = np.where(y < 0, 4.0, 2.6)
-        r = (np.abs(x) ** power + np.abs(y) ** power) ** (1 / power)
-        ring = (1 - r) * np.minimum(rl, body_ap) + 0.15 * mid
+        r = np.where(y < 0, rounded_norm(x, y), np.sqrt(x * x + y * y))
+        ring = (1 - r) * np.minimum(rl, body_ap) + 0.25 * mid
         # discs: thick in the middle, thinner behind than in front
         flat = 1 - 0.45 * np.clip(-y, 0, 1) ** 2 - 0.3 * np.clip(y, 0, 1) ** 2
         has_disc = (level > 2.5) & (level < 13)
@@ -228,21 +243,21 @@ class Surroundings:
         gate = neck * (level > 1.12)
         nucleus = np.minimum(in_disc + 0.2, ring - 1.8 - 1.2 * (y > 0))
         disc = soft(np.minimum(in_disc, ring + 0.7), w) * gate
-        out.add("disc", disc * soft(nucleus, 1.5 * w), speckle)
-        out.add("ligament", disc * 0.8)
-        out.add("disc", disc)
+        wet = self.hydration[np.clip(np.rint(level), 0, 13).astype(int)]
+        out.add("disc", disc * soft(nucleus, 2.5 * w) * wet, speckle)
+        out.add("ligament", disc * 0.5)
+        out.add("muscle", disc, speckle)
         height = np.where(dens, (level - 1.1) * 14, -in_disc)
-        shell = np.minimum(ring, height)
+        # round the corners: a smooth minimum
+        shell = np.minimum(ring, height) - np.clip(1 - np.abs(ring - height) / 2.5, 0, 1) ** 2 * 0.6
         basivertebral = np.exp(-((u / 3) ** 2) - ((waist - 8) / 1.4) ** 2 - ((y + 0.7) / 0.4) ** 2)
         inner = soft(shell - 0.85, w) * gate
-        out.add("blood", inner * basivertebral * 0.6)
+        out.add("blood", inner * basivertebral * 0.35)
         out.add("marrow", inner, 1.2 * speckle + 0.8 * mid)
         out.add("bone", soft(shell, w) * gate)
         out.add("ligament", soft(ring + 1.1, w) * gate * (v > center) * (np.abs(u) < 9))
         # anterior arch of C1, in front of the dens
-        arch = ellipse(
-            u, v, (0.0, center + body_ap + 3.6 - 0.02 * u * u), (9.0, 3.2)
-        )
+        arch = ellipse(u, v, (0.0, center + body_ap + 3.6 - 0.02 * u * u), (9.0, 3.2))
         arch = np.minimum(arch, 5.5 - np.abs(level - 1.5) * 14)
         out.add("marrow", soft(arch - 0.9, w), speckle)
         out.add("bone", soft(arch, w))
@@ -264,13 +279,13 @@ class Surroundings:
         transverse = ellipse(u, v, (np.sign(u) * (rl + 6.5), back * 0 + 7.0), (6.5, 4.0))
         transverse = np.minimum(transverse, 3.0 - np.abs(phase - 0.45) * 15)
         reach = back - v  # distance behind the canal
-        drop = phase - 0.62 - 0.012 * reach
-        process = np.minimum(2.2 + 0.05 * reach - side, 4.6 - np.abs(drop) * 15)
-        process = np.minimum(process, np.minimum(reach, spinous + 2 - reach))
+        drop = (phase - 0.62) * 16 - 0.4 * np.clip(reach - 3, 0, 30)  # mm below the lamina
+        process = 1 - rounded_norm((reach - spinous / 2) / (spinous / 2 + 2), drop / 4.6)
+        process = np.minimum(4 * process, 2.0 + 0.05 * reach + 0.3 * mid - side)
         bony = np.maximum(np.maximum(lamina, process), np.maximum(pedicle, transverse))
         bony = np.maximum(bony, np.minimum(pillar, joint + 0.6)) + 0.15 * mid
         out.add("marrow", soft(bony - 1.15, w) * neck, 1.2 * speckle)
-        out.add("disc", soft(np.minimum(pillar - 1, -joint - 0.1), w) * neck * 0.5)
+        out.add("disc", soft(np.minimum(pillar - 1, -joint - 0.1), w) * neck * 0.2)
         out.add("bone", soft(bony, w) * neck)
         flavum = np.minimum(np.minimum(-wall, wall + 2.6), -1.0 - v)
         out.add("ligament", soft(flavum, w) * neck * 0.75)
@@ -316,9 +331,9 @@ class Surroundings:
         gap = np.where(radius > 15, gap, -1.0)
         angle = np.arctan2(np.abs(u), -(v + 6)) * np.minimum(radius, 40)
         cleft = np.abs((angle + 2.5 * slow) % 17.0 - 8.5) - 8.5 + 0.45 + 0.3 * mid
-        raphe = 0.8 + 0.35 * mid - np.abs(u + 0.4 * slow)
+        raphe = 0.5 + 0.35 * slow - np.abs(u + 0.4 * slow)
         raphe = np.where(v < back - 4, raphe, -1.0)
-        streaks = 0.55 * (fine + 0.5 * mid - 1.75)
+        streaks = 0.45 * (fine + 0.5 * mid - 2.05)
         fat = np.maximum(np.maximum(gap, cleft), np.maximum(raphe, streaks))
         # in front, between the viscera, fat dominates and muscles are straps
         visceral = np.minimum(v - front - 6, np.abs(u) - 9 + 0.6 * (v - front - 16))

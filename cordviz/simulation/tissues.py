@@ -18,12 +18,12 @@ _TABLE: dict[str, tuple[float, ...]] = {
     # Smith 2008; diffusivity and MT ratio [T]
     "grey_matter": (973.0, 76.0, 44.4, 0.80, 0.90, 0.45, 0.0, 0.03, 0.02),
     # T1, T2 of cerebrospinal fluid from the literature range; T2*, diffusivity, MT ratio [T]
-    "csf": (4237.0, 1784.0, 250.0, 1.00, 3.0, 0.025, 0.0, 0.02, 0.0),
+    "csf": (4237.0, 1784.0, 400.0, 1.00, 3.0, 0.025, 0.0, 0.02, 0.0),
     # de Bazelaire 2004 (T1, T2); rest [T]
     "fat": (382.0, 68.0, 35.0, 0.90, 0.1, 0.0, 1.0, 0.04, 0.06),
     "muscle": (898.0, 29.0, 24.0, 0.75, 1.6, 0.50, 0.0, 0.04, 0.07),
     # de Bazelaire 2004 (T1, T2); T2* shortened by trabecular bone, rest [T]
-    "marrow": (586.0, 49.0, 10.0, 0.60, 0.4, 0.20, 0.4, 0.10, 0.10),
+    "marrow": (586.0, 49.0, 13.0, 0.60, 0.4, 0.20, 0.5, 0.10, 0.10),
     "disc": (1165.0, 102.0, 26.0, 0.79, 1.5, 0.25, 0.0, 0.12, 0.06),
     # cortical bone: T2 0.39 ms, PD 0.18; T2* [T]
     "bone": (223.0, 0.39, 0.4, 0.18, 0.1, 0.0, 0.0, 0.05, 0.0),
