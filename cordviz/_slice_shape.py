@@ -98,7 +98,7 @@ def _measure(
     result = {name: np.full(len(values), np.nan) for name in COLUMNS}
     low, step, count = np.zeros((3, 2, len(values)))
     high = np.zeros((2, len(values)))
-    above: np.ndarray = values > (NEAR_ZERO if sct else 0.5)
+    above = np.greater(values, NEAR_ZERO if sct else 0.5)
     measurable = above.any(axis=(1, 2))
     for axis in (0, 1):
         hit = above.any(axis=2 - axis)

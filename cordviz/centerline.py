@@ -11,7 +11,7 @@ from ._validation import check_3d, check_mask
 from .images import ImageLike, read_image, reoriented_affine, voxels
 
 #: Bends of the centre shorter than this wavelength are taken for noise of the mask.
-STIFFNESS_MM = 40.0
+STIFFNESS_MM = 60.0
 
 
 @dataclass(frozen=True)
@@ -59,35 +59,35 @@ class Centerline:
         """Cosine between tangent and slice normal, shape (n,)."""
         return self.tangents[:, 2]
 
-    def slice_position(self, points_mm: np.ndarray) -> np.ndarray:
+    def slice_position(self, points: np.ndarray, *, unit: str = "mm") -> np.ndarray:
         """Where points project on the curve, as a fractional slice number.
 
         Parameters
         ----------
-        points_mm : ndarray of shape (m, 3)
-            World mm. The curve goes on straight beyond its two ends.
+        points : ndarray of shape (m, 3)
+            World mm, or LAS voxels. The curve goes on straight beyond its two ends.
+        unit : {"mm", "voxel"}
 
         Returns
         -------
         ndarray of shape (m,)
         """
-        inverse = np.linalg.inv(self.affine)
-        vox = np.asarray(points_mm, float) @ inverse[:3, :3].T + inverse[:3, 3]
-        return self._project(vox)
+        vox = np.asarray(points, float)
+        if unit == "mm":
+            inverse = np.linalg.inv(self.affine)
+            vox = vox @ inverse[:3, :3].T + inverse[:3, 3]
+        size = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
+        position = vox[:, 2].copy()
+        for _ in range(6):  # fixed point of "step along the tangent to the foot of the point"
+            centre, tangent = self._at(position)
+            along_mm = ((vox - centre) * size * tangent).sum(axis=1)
+            position += along_mm * tangent[:, 2] / size[2]
+        return position
 
     def point_mm(self, position: np.ndarray) -> np.ndarray:
         """Points of the curve in world mm at fractional slice numbers, shape (m, 3)."""
         centre, _ = self._at(np.asarray(position, float))
         return centre @ self.affine[:3, :3].T + self.affine[:3, 3]
-
-    def _project(self, vox: np.ndarray) -> np.ndarray:
-        size = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
-        position = vox[:, 2].astype(float)
-        for _ in range(8):  # fixed point of "step along the tangent to the foot of the point"
-            centre, tangent = self._at(position)
-            along_mm = ((vox - centre) * size * tangent).sum(axis=1)
-            position = position + along_mm * tangent[:, 2] / size[2]
-        return position
 
     def _at(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Point and tangent at fractional slices, straight beyond the ends."""
@@ -152,8 +152,13 @@ def mask_in_las(seg: ImageLike, *, name: str = "mask") -> tuple[np.ndarray, np.n
     dtype = np.float32 if scaled else img.get_data_dtype()
     data = voxels(img, dtype=dtype, name=name).reshape(shape, order="A")
     check_mask(data, name)
-    to_las = ornt_transform(io_orientation(img.affine), axcodes2ornt("LAS"))
-    return apply_orientation(data, to_las), reoriented_affine(img, "LAS")
+    return to_las(data, img.affine), reoriented_affine(img, "LAS")
+
+
+def to_las(data: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """View of an array in LAS order, whatever its dtype."""
+    there = ornt_transform(io_orientation(affine), axcodes2ornt("LAS"))
+    return apply_orientation(data, there)
 
 
 def bounding_box(data: np.ndarray) -> tuple[slice, slice, slice]:

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._validation import check_3d
-from .centerline import Centerline, fit_centerline
-from .images import ImageLike, on_grid, read_image, voxels
+from .centerline import (
+    Centerline,
+    bounding_box,
+    mask_in_las,
+    slice_centres,
+    smooth_curve,
+    to_las,
+)
+from .images import ImageLike, read_image, restore
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
@@ -70,17 +77,18 @@ def levels_from_discs(
     """
     points = _read_discs(discs)
     img = read_image(seg, name="mask")
-    curve = fit_centerline(img)
+    data, affine = mask_in_las(img)
+    curve = smooth_curve(*slice_centres(data), affine)
     if len(curve.slices) == 1:
         raise ValueError("The mask has one slice only, along which no disc can be placed.")
     labels, cuts = _cuts(points, curve)
-    data = voxels(img, dtype=np.float32, name="mask").reshape(img.shape[:3], order="A")
-    index = np.argwhere(data > 0)
-    world = index @ img.affine[:3, :3].T + img.affine[:3, 3]
-    level = _level_between(labels)[np.searchsorted(cuts, curve.slice_position(world))]
-    result = np.zeros(data.shape, np.uint8)
-    result[tuple(index.T)] = level
-    return on_grid(result, img)
+    box = bounding_box(data)
+    inside = data[box] > 0
+    vox = np.argwhere(inside) + [part.start for part in box]
+    level = np.zeros(data.shape, np.uint8)
+    section = np.searchsorted(cuts, curve.slice_position(vox, unit="voxel"))
+    level[box][inside] = _level_between(labels)[section]
+    return restore(level, img, "LAS")
 
 
 def slice_levels(levels: ImageLike) -> np.ndarray:
@@ -101,24 +109,23 @@ def slice_levels(levels: ImageLike) -> np.ndarray:
     ValueError
         Labels negative or NaN.
     """
-    from nibabel.orientations import io_orientation
-
     img = read_image(levels, name="level map")
     check_3d(img.shape, "level map")
     data = np.asanyarray(img.dataobj)
     low = data.min()
     if not low >= 0:
         raise ValueError(f"The level map has negative or NaN labels (lowest {low:g}).")
-    axis, direction = next(
-        (i, row[1]) for i, row in enumerate(io_orientation(img.affine)) if row[0] == 2
-    )
-    index = np.nonzero(data)
-    depth = data.shape[axis]
-    total = np.bincount(index[axis], data[index].astype(float), depth)
-    count = np.bincount(index[axis], minlength=depth)
-    level = np.full(depth, np.nan)
-    level[count > 0] = np.rint(total[count > 0] / count[count > 0])
-    return level if direction > 0 else level[::-1]
+    data = to_las(data, img.affine)
+    level = np.full(data.shape[2], np.nan)
+    if not data.any():
+        return level
+    box = bounding_box(data)
+    x, y, z = np.nonzero(data[box])
+    count = np.bincount(z)
+    total = np.bincount(z, data[box][x, y, z].astype(float))
+    with np.errstate(invalid="ignore"):  # a slice without labels in between
+        level[box[2]] = np.rint(total / count)
+    return level
 
 
 def _read_discs(discs: Any) -> dict[int, np.ndarray]:

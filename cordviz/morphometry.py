@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ._aggregate import MEASURES, aggregate_shape, mean_csa
 from ._sct_csv import save_sct_csv, slice_ranges
 from ._slice_shape import NEAR_ZERO, Stack, measure_sct, measure_true
-from ._validation import check_choice, check_same_grid
+from ._validation import check_same_grid
 from .centerline import (
     Centerline,
     bounding_box,
@@ -27,22 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["aggregate_shape", "mean_csa", "measure_shape", "save_sct_csv"]
-
-#: Columns with numbers, in the order of the table.
-MEASURES = (
-    "area_mm2",
-    "angle_AP_deg",
-    "angle_RL_deg",
-    "diameter_AP_mm",
-    "diameter_AP_ellipse_mm",
-    "diameter_RL_mm",
-    "length_anterior_mm",
-    "length_posterior_mm",
-    "eccentricity",
-    "orientation_deg",
-    "solidity",
-    "length_mm",
-)
 
 STEEP_DEG = 45.0
 
@@ -144,6 +128,8 @@ def measure_shape(
     area = shape.pop("sum_mm2")
     if not normalize_slices:
         area = stack.values.sum(axis=(1, 2)) * pixel[0] * pixel[1] * tangent[:, 2]
+        for values in shape.values():  # SCT measures the diamond that it makes of one pixel
+            values[_single_pixel(stack)] = np.nan
     result = {
         "area_mm2": area,
         "angle_AP_deg": np.where(known, np.degrees(angle[:, 0]), np.nan),
@@ -156,123 +142,6 @@ def measure_shape(
     table.attrs["mask"] = _name(seg)
     _warn(stack, slices, result, known)
     return table
-
-
-def aggregate_shape(table: pd.DataFrame, *, by: str = "level") -> pd.DataFrame:
-    """Average a table of `measure_shape` over levels or over all of its slices.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `measure_shape`; choose rows first to average over some slices only.
-    by : {"level", "slices"}
-        "level": a row per vertebral level, from the lowest slices up; slices without a level are
-        left out. "slices": one row over all slices of the table.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns slices ("169:207", gaps with ";"), level ("3", or "2:3"), then MEAN(name) and
-        STD(name) of each measure, and SUM(length_mm). Slices that could not be measured (NaN)
-        do not count; STD has ddof = 0, as in SCT.
-
-    Raises
-    ------
-    ValueError
-        Columns missing, unknown `by`, or no slice has a level.
-
-    Examples
-    --------
-    >>> import cordviz as cv, nibabel as nib, numpy as np
-    >>> seg = np.zeros((30, 30, 12), np.uint8)
-    >>> seg[10:20, 10:18] = 1
-    >>> table = cv.measure_shape(nib.Nifti1Image(seg, np.eye(4)))
-    >>> cv.aggregate_shape(table, by="slices")["slices"].item()
-    '0:11'
-    """
-    import pandas as pd
-
-    check_choice(by, ("level", "slices"), "by")
-    _check_table(table)
-    if by == "slices":
-        groups = [table]
-    else:
-        if not table["level"].notna().any():
-            raise ValueError("No slice has a level. Measure with measure_shape(..., levels=...).")
-        groups = [group for _, group in table.groupby("level")]
-        groups.sort(key=lambda group: group["slice"].min())
-    rows = []
-    for group in groups:
-        found = sorted({int(level) for level in group["level"].dropna()})
-        row: dict[str, object] = {
-            "slices": slice_ranges(group["slice"]),
-            "level": slice_ranges(found),
-        }
-        for name in MEASURES[:-1]:
-            row[f"MEAN({name})"] = group[name].mean()
-            row[f"STD({name})"] = group[name].std(ddof=0)
-        row["SUM(length_mm)"] = group["length_mm"].sum(min_count=1)
-        rows.append(row)
-    result = pd.DataFrame(rows)
-    result.attrs = dict(table.attrs)
-    return result
-
-
-def mean_csa(table: pd.DataFrame, *, levels: Iterable[int] = (2, 3)) -> float:
-    """Mean cross-sectional area (CSA) over the slices of some vertebral levels.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `measure_shape` with levels.
-    levels : iterable of int
-        Vertebral levels; (2, 3) is C2–C3.
-
-    Returns
-    -------
-    float
-        mm², the unweighted mean over all slices of these levels together, as SCT.
-
-    Raises
-    ------
-    ValueError
-        The table has no levels, or one of `levels` has no measured slice.
-
-    Warns
-    -----
-    UserWarning
-        Some slices of the levels have no area (the mask does not cover them).
-
-    Examples
-    --------
-    >>> import cordviz as cv, nibabel as nib, numpy as np
-    >>> seg = np.zeros((30, 30, 12), np.uint8)
-    >>> seg[10:20, 10:18] = 1
-    >>> img = nib.Nifti1Image(seg, np.eye(4))
-    >>> levels = nib.Nifti1Image(seg * np.repeat([3, 2], 6).astype(np.uint8), np.eye(4))
-    >>> round(cv.mean_csa(cv.measure_shape(img, levels=levels), levels=(2, 3)), 3)
-    80.0
-    """
-    _check_table(table)
-    wanted = [int(level) for level in levels]
-    measured = table.loc[table["area_mm2"].notna(), "level"]
-    present = sorted({int(level) for level in measured.dropna()})
-    missing = [level for level in wanted if level not in present]
-    if missing or not wanted:
-        have = f"levels {slice_ranges(present)}" if present else "no levels"
-        raise ValueError(
-            f"No measured slice at level {', '.join(map(str, missing)) or '(none given)'}: the "
-            f"table has {have}. C2–C3 needs discs 2, 3 and 4 in levels_from_discs and a mask "
-            "that reaches there."
-        )
-    area = table.loc[table["level"].isin(wanted), "area_mm2"]
-    if area.isna().any():
-        warnings.warn(
-            f"{int(area.isna().sum())} of {len(area)} slices at levels {slice_ranges(wanted)} "
-            "have no area; the mean is over the others.",
-            stacklevel=2,
-        )
-    return float(area.mean())
 
 
 def _crop(data: np.ndarray, slices: np.ndarray, pixel: tuple[float, float]) -> Stack:
@@ -314,6 +183,10 @@ def _tangents(curve: Centerline, slices: np.ndarray) -> tuple[np.ndarray, np.nda
     return np.where(known[:, None], tangent, [0.0, 0.0, 1.0]), known
 
 
+def _single_pixel(stack: Stack) -> np.ndarray:
+    return (stack.values > NEAR_ZERO).sum(axis=(1, 2)) == 1
+
+
 def _warn(
     stack: Stack,
     slices: np.ndarray,
@@ -347,17 +220,18 @@ def _warn(
         (y1 == stack.shape[1], stack.values[:, :, -1]),
     ):
         if touches:
-            side |= (edge > 0.5).any(axis=1)
+            side |= (edge >= 0.5).any(axis=1)
     say(
         slices[side],
         "the mask touches the side of the image, so the cord may leave the field of view; its "
         "area is a lower bound.",
     )
-    single = (stack.values > NEAR_ZERO).sum(axis=(1, 2)) == 1
-    say(slices[single], "the mask is a single pixel; its shape means little.")
+    single = _single_pixel(stack)
+    say(slices[single], "the mask is a single pixel, which has an area but hardly a shape.")
     say(
         slices[np.isnan(result["eccentricity"]) & ~single],
-        "no weight is above 0.5, so there is an area but no shape (NaN).",
+        "no pixel rises above 0.5 (or, with normalize_slices, above the rest of the slice), so "
+        "there is no shape (NaN).",
     )
     tilt = np.maximum(np.abs(result["angle_AP_deg"]), np.abs(result["angle_RL_deg"]))
     with np.errstate(invalid="ignore"):
@@ -373,14 +247,6 @@ def _warn(
         "one slice tells nothing of the cord's tilt: angles are NaN and the area is not "
         "corrected. Pass centerline=, or angle_correction=False if that is meant.",
     )
-
-
-def _check_table(table: pd.DataFrame) -> None:
-    missing = [name for name in ("slice", "level", *MEASURES) if name not in table]
-    if missing:
-        raise ValueError(
-            f"Expected a table from measure_shape; it lacks the columns {', '.join(missing)}."
-        )
 
 
 def _name(seg: ImageLike) -> str:
