@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-SHARED = Path(os.environ.get("CORDVIZ_SHARED_DATA", "../shared/data"))
+SHARED = Path(os.environ.get("CORDVIZ_SHARED_DATA", "../shared/data")).resolve()
 
 
 def pytest_collection_modifyitems(config, items):

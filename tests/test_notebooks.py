@@ -1,4 +1,4 @@
-"""Notebooks run from top to bottom in a fresh kernel, offline, and are committed without outputs."""
+"""Notebooks run from top to bottom in a fresh kernel, offline, and are committed bare."""
 
 import os
 import time

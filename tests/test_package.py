@@ -63,8 +63,8 @@ def test_every_direct_dependency_has_a_tested_version():
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
-    names = {w.split(">=")[0] for w in wanted if not w.startswith("cordviz[")}
+    wanted = [project["dependencies"], *project["optional-dependencies"].values()]
+    names = {w.split(">=")[0] for group in wanted for w in group if not w.startswith("cordviz[")}
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {line.split("==")[0] for line in lines if "==" in line}
     assert names == pinned

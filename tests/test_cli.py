@@ -1,0 +1,369 @@
+"""The command line writes whole files or nothing, and answers bad input with one plain line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+import cordviz
+from cordviz import cli
+from cordviz.cli import main
+from cordviz.morphometry import measure_shape
+
+
+@pytest.fixture(scope="module")
+def neck(tmp_path_factory):
+    """A folder with a simulated T2w image, its discs, levels and true mask."""
+    from cordviz.simulation import simulate_subject
+
+    folder = tmp_path_factory.mktemp("neck")
+    subject = simulate_subject(seed=1)
+    img, truth = subject.acquire("T2w")
+    for name, image in (
+        ("sub-1_T2w", img),
+        ("truth", truth),
+        ("discs", subject.discs(img)),
+        ("levels", subject.levels(img)),
+    ):
+        image.to_filename(folder / f"{name}.nii.gz")
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capfd):
+    """Run the command line in an empty folder; gives exit code, output, error lines."""
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.chdir(place)
+
+    def run(*args):
+        code = main([str(arg) for arg in args])
+        out, err = capfd.readouterr()
+        return code, out, err.splitlines()
+
+    return run
+
+
+def csa_of(text):
+    return float(text.split("C2–C3 CSA: ")[1].split()[0])
+
+
+# Measure
+
+
+def test_measure_writes_the_table_and_says_the_csa(run, neck):
+    code, out, err = run(
+        "measure", neck / "truth.nii.gz", "--levels", neck / "levels.nii.gz", "-o", "t.csv"
+    )
+    assert (code, err) == (0, [])
+    table = pd.read_csv("t.csv")
+    rows = table[table["level"].isin([2, 3])]
+    assert csa_of(out) == pytest.approx(rows["area_mm2"].mean(), abs=0.005)
+    expected = measure_shape(neck / "truth.nii.gz", levels=neck / "levels.nii.gz")
+    assert list(table.columns) == list(expected.columns)
+    assert np.allclose(table["area_mm2"], expected["area_mm2"], equal_nan=True)
+
+
+def test_measure_without_a_file_name_prints_a_csv_that_can_be_piped(run, neck):
+    code, out, err = run("measure", neck / "truth.nii.gz", "--discs", neck / "discs.nii.gz")
+    assert code == 0
+    assert out.startswith("slice,level,area_mm2,")
+    assert len(out.splitlines()) > 50
+    assert len(err) == 1
+    assert csa_of(err[0]) > 30
+
+
+def test_measure_per_level_has_a_row_for_each_level(run, neck):
+    levels = "--levels", neck / "levels.nii.gz"
+    code, _, _ = run("measure", neck / "truth.nii.gz", *levels, "--per", "level", "-o", "t.csv")
+    assert code == 0
+    table = pd.read_csv("t.csv")
+    assert {2, 3, 4} <= set(table["level"])
+    assert table["level"].is_unique
+
+
+def test_measure_options_reach_the_measurement(run, neck):
+    mask = neck / "truth.nii.gz"
+    for option, same_as in (
+        ("--no-angle-correction", {"angle_correction": False}),
+        ("--normalize-slices", {"normalize_slices": True}),
+    ):
+        assert run("measure", mask, option, "-o", "t.csv")[0] == 0
+        expected = measure_shape(mask, **same_as)["area_mm2"]
+        default = measure_shape(mask)["area_mm2"]
+        got = pd.read_csv("t.csv")["area_mm2"]
+        assert np.allclose(got, expected, equal_nan=True)
+        assert not np.allclose(got, default, equal_nan=True)
+
+
+def test_measure_without_levels_says_no_csa(run, neck):
+    code, out, err = run("measure", neck / "truth.nii.gz", "-o", "t.csv")
+    assert (code, out, err) == (0, "", [])
+
+
+# Segment
+
+
+def test_segment_writes_a_mask_on_the_images_grid_with_its_sidecar(run, neck):
+    image = neck / "sub-1_T2w.nii.gz"
+    code, out, err = run("segment", image, "--contrast", "t2", "-o", "mask.nii.gz", "--quiet")
+    assert (code, out, err) == (0, "mask.nii.gz\n", [])
+    mask, source = nib.load("mask.nii.gz"), nib.load(image)
+    assert mask.shape == source.shape
+    assert np.array_equal(mask.affine, source.affine)
+    assert 0 < mask.get_fdata().max() <= 1
+    generated = json.loads(Path("mask.json").read_text())["GeneratedBy"][0]
+    assert "propseg" in json.dumps(generated)
+    truth = nib.load(neck / "truth.nii.gz").get_fdata() >= 0.5
+    both = (mask.get_fdata() >= 0.5) & truth
+    assert 2 * both.sum() / ((mask.get_fdata() >= 0.5).sum() + truth.sum()) > 0.8
+
+
+def test_segment_names_hard_and_soft_masks_by_custom_beside_the_image(run, neck, tmp_path):
+    image = tmp_path / "sub-1_T2w.nii.gz"
+    image.write_bytes((neck / "sub-1_T2w.nii.gz").read_bytes())
+    for options, name in (
+        ((), "sub-1_T2w_label-SC_softseg.nii.gz"),
+        (("--threshold", "0.5"), "sub-1_T2w_seg.nii.gz"),
+    ):
+        code, out, _ = run("segment", image, "--contrast", "T2w", *options)
+        assert code == 0
+        assert out == f"{tmp_path / name}\n"
+    assert set(np.unique(nib.load(tmp_path / name).dataobj)) == {0, 1}
+
+
+def test_segment_reduces_4d_images_as_told(run, neck):
+    img = nib.load(neck / "sub-1_T2w.nii.gz")
+    data = img.get_fdata(dtype=np.float32)
+    four = np.stack([data * 0, data, data], axis=3)
+    nib.Nifti1Image(four, img.affine).to_filename("series.nii.gz")
+    Path("b.txt").write_text("0 800 800")
+    for options in (("--reduce", "2"), ("--reduce", "dwi", "--bvals", "b.txt")):
+        code, _, err = run("segment", "series.nii.gz", "--contrast", "t2", *options, "-o", "m.nii")
+        assert (code, err) == (0, [])
+        assert nib.load("m.nii").shape == data.shape
+        Path("m.nii").unlink()
+
+
+# Demo
+
+
+def test_demo_writes_mask_table_and_figures_and_says_the_true_area(run):
+    code, out, err = run("demo", "-o", "out", "--quiet")
+    assert (code, err) == (0, [])
+    files = {path.name for path in Path("out").iterdir()}
+    assert {
+        "T2w_label-SC_softseg.nii.gz",
+        "T2w_label-SC_softseg.json",
+        "T2w_shape.csv",
+        "T2w_segmentation.html",
+        "T2w_csa_profile.html",
+    } <= files
+    assert all(str(Path("out") / name) in out for name in files if not name.endswith(".json"))
+    true = float(out.split("true area ")[1].split()[0])
+    assert csa_of(out) == pytest.approx(true, rel=0.1)
+    page = Path("out/T2w_segmentation.html").read_text(encoding="utf-8")
+    assert len(page) < 8_000_000
+    assert "src=" not in page.split("<body>")[1].split("base64,")[0]  # self-contained
+
+
+def test_demo_writes_png_figures_with_a_browser_and_says_why_not_without(run, neck, monkeypatch):
+    _, out, _ = run("demo", neck / "sub-1_T2w.nii.gz", "-o", "with", "-q")
+    if "No PNG figures" not in out:
+        for path in Path("with").glob("*.png"):
+            assert path.read_bytes().startswith(b"\x89PNG")
+        assert len(list(Path("with").glob("*.png"))) == 2
+    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    code, out, _ = run("demo", neck / "sub-1_T2w.nii.gz", "-o", "without", "-q")
+    assert code == 0
+    assert 'kaleido is not installed (pip install "cordviz[lab]")' in out
+    assert len(list(Path("without").glob("*.html"))) == 2
+
+
+def test_demo_tells_the_contrast_from_the_file_name_and_measures_with_discs(run, neck):
+    discs = "--discs", neck / "discs.nii.gz"
+    code, out, _ = run("demo", neck / "sub-1_T2w.nii.gz", *discs, "-o", "out", "-q")
+    assert code == 0
+    assert csa_of(out) > 30
+    code, out, _ = run("demo", neck / "sub-1_T2w.nii.gz", "-o", "out2", "-q")
+    assert "not measured, the levels are unknown (give --discs)" in out
+
+
+# Lab
+
+
+@pytest.fixture
+def started(monkeypatch):
+    calls = []
+
+    def fake(args, check):
+        calls.append(args)
+        return subprocess.CompletedProcess(args, 0)
+
+    monkeypatch.setattr(cli.subprocess, "run", fake)
+    return calls
+
+
+def test_lab_opens_the_source_trees_notebooks(run, started):
+    code, _, err = run("lab", "--no-browser")
+    assert (code, err) == (0, [])
+    [args] = started
+    assert args[:4] == [sys.executable, "-m", "jupyterlab", "--no-browser"]
+    assert (Path(args[4]) / "01_from_image_to_csa.ipynb").is_file()
+
+
+def test_lab_copies_installed_notebooks_and_keeps_work_done_in_them(
+    run, started, tmp_path, monkeypatch
+):
+    package = tmp_path / "site" / "cordviz"
+    (package / "notebooks").mkdir(parents=True)
+    for name in ("01.ipynb", "02.ipynb"):
+        (package / "notebooks" / name).write_text("fresh")
+    monkeypatch.setattr(cli, "__file__", str(package / "cli.py"))
+    Path("cordviz_notebooks").mkdir()
+    Path("cordviz_notebooks/01.ipynb").write_text("mine")
+    assert run("lab")[0] == 0
+    assert started[0][-1] == str(Path.cwd() / "cordviz_notebooks")
+    assert Path("cordviz_notebooks/01.ipynb").read_text() == "mine"
+    assert Path("cordviz_notebooks/02.ipynb").read_text() == "fresh"
+
+
+def test_lab_without_jupyterlab_names_the_pip_command(run, started, monkeypatch):
+    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    code, _, err = run("lab")
+    assert (code, len(err)) == (2, 1)
+    assert 'pip install "cordviz[lab]"' in err[0]
+    assert started == []
+
+
+# Bad input
+
+
+BAD = {
+    "no command": ((), "Missing command"),
+    "unknown command": (("frobnicate",), "No such command 'frobnicate'"),
+    "no image": (("segment",), "Missing argument 'IMAGE'"),
+    "unknown option": (("segment", "x.nii", "--kontrast", "t2"), "No such option"),
+    "option without value": (("segment", "x.nii", "--contrast"), "requires an argument"),
+    "missing image": (("segment", "no.nii", "--contrast", "t2"), "no image at no.nii"),
+    "not NIfTI": (("segment", "text.nii", "--contrast", "t2"), "not NIfTI"),
+    "2-D": (("segment", "flat.nii", "--contrast", "t2"), "3-D image, got 2-D"),
+    "4-D": (("segment", "four.nii", "--contrast", "t2"), "reduce='mean'"),
+    "constant": (("segment", "constant.nii", "--contrast", "t2"), "constant"),
+    "NaN": (("segment", "nan.nii", "--contrast", "t2"), "NaN"),
+    "unknown contrast": (("segment", "ok.nii", "--contrast", "xyzzy"), "'xyzzy' is unknown"),
+    "absent contrast": (("segment", "ok.nii", "--method", "propseg"), "told the contrast"),
+    "misspelt method": (("segment", "ok.nii", "--method", "propsegg"), "propseg"),
+    "no method yet": (("segment", "ok.nii"), "propseg"),
+    "threshold 1": (("segment", "ok.nii", "--contrast", "t2", "--threshold", "1"), "between 0"),
+    "threshold word": (("segment", "ok.nii", "--threshold", "half"), "'half' is not a valid"),
+    "bad reduction": (
+        ("segment", "four.nii", "--contrast", "t2", "--reduce", "median"),
+        "'mean', 'rms', 'dwi'",
+    ),
+    "mask name": (("segment", "ok.nii", "--contrast", "t2", "-o", "m.png"), "end in .nii"),
+    "no folder": (("segment", "ok.nii", "--contrast", "t2", "-o", "a/m.nii"), "does not exist"),
+    "over the input": (("segment", "ok.nii", "--contrast", "t2", "-o", "ok.nii"), "the input"),
+    "missing mask": (("measure", "no.nii"), "no mask at no.nii"),
+    "empty mask": (("measure", "empty.nii", "-o", "t.csv"), "empty"),
+    "no mask": (("measure", "ok.nii", "-o", "t.csv"), "values above 1"),
+    "negative mask": (("measure", "negative.nii", "-o", "t.csv"), "negative"),
+    "table name": (("measure", "mask.nii", "-o", "t.xlsx"), "end in .csv"),
+    "per level of nothing": (("measure", "mask.nii", "--per", "level"), "--discs or --levels"),
+    "per vertebra": (("measure", "mask.nii", "--per", "vertebra"), "not one of"),
+    "both": (("measure", "mask.nii", "--discs", "a.nii", "--levels", "b.nii"), "not both"),
+    "missing levels": (("measure", "mask.nii", "--levels", "no.nii"), "no.nii"),
+    "other grid": (("measure", "mask.nii", "--levels", "small.nii"), "shape"),
+    "demo of nothing": (("demo", "no_T2w.nii"), "no image at no_T2w.nii"),
+    "demo of what": (("demo", "ok.nii"), "'ok' is unknown"),
+    "demo contrast alone": (("demo", "--contrast", "t2"), "need an IMAGE"),
+    "demo into a file": (("demo", "-o", "ok.nii"), "is a file"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gets_code_2_one_line_and_nothing_written(case, run):
+    data = np.random.default_rng(0).normal(100, 9, (20, 20, 12)).astype(np.float32)
+    mask = np.zeros(data.shape, np.uint8)
+    mask[8:12, 8:12] = 1
+    nan = data.copy()
+    nan[0] = np.nan
+    for name, voxels in {
+        "ok": data,
+        "flat": data[..., 0],
+        "four": np.stack([data, data], axis=3),
+        "constant": data * 0,
+        "nan": nan,
+        "mask": mask,
+        "empty": mask * 0,
+        "negative": mask - data / 1000,
+        "small": mask[1:],
+    }.items():
+        nib.Nifti1Image(voxels, np.eye(4)).to_filename(f"{name}.nii")
+    Path("text.nii").write_text("no image")
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    args, says = BAD[case]
+    code, out, err = run(*args)
+    assert code == 2
+    assert out == ""
+    assert len(err) == 1, err
+    assert err[0].startswith("cordviz: error: ")
+    assert says in err[0]
+    assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+def test_the_process_itself_ends_with_code_2_and_one_line(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "cordviz", "measure", "nowhere.nii.gz"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(cordviz.__file__).parent.parent), "PATH": ""},
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == ["cordviz: error: There is no mask at nowhere.nii.gz."]
+
+
+def test_warnings_are_one_plain_line_after_the_work(run):
+    mask = np.zeros((20, 20, 8), np.uint8)
+    mask[3:8, 3:8] = mask[12:17, 12:17] = 1
+    nib.Nifti1Image(mask, np.eye(4)).to_filename("two.nii")
+    code, _, err = run("measure", "two.nii", "-o", "t.csv")
+    assert code == 0
+    assert err
+    assert all(line.startswith("cordviz: warning: ") for line in err)
+    assert any("piece" in line for line in err)
+
+
+def test_ctrl_c_leaves_quietly(run, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "load_mask", interrupt)
+    code, out, err = run("measure", "x.nii")
+    assert (code, out, err[-1]) == (130, "", "cordviz: stopped")
+
+
+@pytest.mark.parametrize("command", [(), ("segment",), ("measure",), ("demo",), ("lab",)])
+def test_every_command_has_help(command, run):
+    code, out, err = run(*command, "--help")
+    assert (code, err) == (0, [])
+    assert out.startswith("Usage: cordviz")
+
+
+@pytest.mark.realdata
+def test_measure_gives_scts_number_on_a_real_mask(run, shared_data):
+    folder = shared_data.resolve() / "real/sct_testing_data/t2"
+    code, out, _ = run(
+        *("measure", folder / "t2_seg-manual.nii.gz", "--normalize-slices", "-o", "t.csv"),
+        *("--levels", folder / "t2_seg-manual_labeled.nii.gz"),
+    )
+    assert code == 0
+    assert csa_of(out) == pytest.approx(79.343, abs=0.02)
