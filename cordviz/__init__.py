@@ -2,6 +2,7 @@
 
 from .contrasts import closest_contrast, guess_contrast
 from .images import load_image, save_mask
+from .segmentation import segment_cord
 
 __version__ = "0.1.0"
 
@@ -10,4 +11,5 @@ __all__ = [
     "guess_contrast",
     "load_image",
     "save_mask",
+    "segment_cord",
 ]

@@ -1,0 +1,143 @@
+"""Segment the cord: one entry point, several methods."""
+
+from __future__ import annotations
+
+import numpy as np
+from nibabel.nifti1 import Nifti1Image
+
+from .._validation import check_choice, check_same_grid, check_threshold
+from ..contrasts import check_contrast
+from ..images import (
+    ImageLike,
+    load_image,
+    load_mask,
+    on_grid,
+    reorient,
+    restore,
+    sha256_of,
+    spacing_mm,
+    voxels,
+)
+
+METHODS = ("agnostic", "deepseg", "propseg")
+
+
+def segment_cord(
+    image: ImageLike,
+    *,
+    method: str = "agnostic",
+    contrast: str | None = None,
+    threshold: float | None = None,
+    centerline: ImageLike | None = None,
+    seed_mm: tuple[float, float, float] | None = None,
+    progress: bool = True,
+) -> Nifti1Image:
+    """Segment the spinal cord.
+
+    Parameters
+    ----------
+    image : str, Path or nibabel NIfTI image
+        3-D, any orientation and resolution (reduce 4-D first with `load_image`).
+    method : {"agnostic", "deepseg", "propseg"}
+        ``"propseg"`` propagates a deformable tube along the cord, after De Leener et al. 2014,
+        NeuroImage 98; it needs `contrast`. The two networks are not part of this version.
+    contrast : str, optional
+        ``"t1"``, ``"t2"``, ``"t2s"`` or ``"dwi"``, or any name that `closest_contrast` knows.
+    threshold : float, optional
+        In (0, 1): return a hard mask, 1 where at least this fraction of the voxel is cord.
+    centerline : path or nibabel image, optional
+        Mask of the cord's centreline on the grid of `image` (one voxel per slice is enough), for
+        images in which the cord is not found without help.
+    seed_mm : (x, y, z), optional
+        A point inside the cord in mm (nibabel's RAS+ world), for the same purpose.
+    progress : bool
+        Show a progress bar where it takes longer than a second.
+
+    Returns
+    -------
+    nibabel.Nifti1Image
+        On the grid and affine of `image`: soft mask, float32 in [0, 1], the fraction of each voxel
+        that is cord, or uint8 {0, 1} where a threshold is given.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        Image that cannot be used (see `load_image`); unknown method or contrast, or none given;
+        threshold outside (0, 1); no cord found.
+
+    Examples
+    --------
+    >>> import cordviz as cv, nibabel as nib, numpy as np
+    >>> y, x = np.mgrid[-20:21, -20:21]
+    >>> cord = np.where(np.hypot(x / 6, y / 4) < 1, 100, np.where(np.hypot(x, y) < 11, 300, 50))
+    >>> img = nib.Nifti1Image(np.repeat(cord[..., None], 20, axis=2).astype("f4"), np.eye(4))
+    >>> seg = cv.segment_cord(img, method="propseg", contrast="t2", threshold=0.5)
+    >>> seg.shape, np.unique(seg.get_fdata())
+    ((41, 41, 20), array([0., 1.]))
+    """
+    img = load_image(image)
+    check_choice(method, METHODS, "method")
+    check_threshold(threshold)
+    if method != "propseg":
+        raise ValueError(
+            f"The method {method!r} is not part of this version of cordviz. Use "
+            "method='propseg' and tell it the contrast: t1, t2, t2s or dwi."
+        )
+    family = check_contrast(contrast)
+    hints = _hints(img, centerline, seed_mm)
+    fraction = _propseg(reorient(img), family, hints, progress)
+    if threshold is not None:
+        fraction = (fraction >= threshold).astype(np.uint8)
+        if not fraction.any():
+            raise ValueError(f"No voxel is at least {threshold:g} cord; lower the threshold.")
+    made = {
+        "Method": method,
+        "Contrast": family,
+        "Threshold": threshold,
+        "Source": {"File": img.get_filename(), "SHA256": sha256_of(img)},
+    }
+    return on_grid(np.asarray(restore(fraction, img).dataobj), img, extra={"cordviz": made})
+
+
+def _propseg(
+    ras: Nifti1Image, contrast: str, hints: np.ndarray | None, progress: bool
+) -> np.ndarray:
+    from tqdm.auto import tqdm
+
+    from .propagation import ROUNDS, propagate
+
+    steps = {"total": ROUNDS + 1, "desc": "propseg", "leave": False, "delay": 1}
+    with tqdm(disable=not progress, **steps) as bar:
+        return propagate(
+            voxels(ras), spacing_mm(ras), contrast=contrast, hints=hints, report=bar.update
+        )
+
+
+def _hints(
+    img: Nifti1Image, centerline: ImageLike | None, seed_mm: tuple[float, float, float] | None
+) -> np.ndarray | None:
+    """Known centres per RAS slice, shape (Z, 2), mm from voxel (0, 0), NaN where unknown."""
+    if centerline is None and seed_mm is None:
+        return None
+    ras = reorient(img)
+    spacing = spacing_mm(ras)[:2]
+    hints = np.full((ras.shape[2], 2), np.nan)
+    if centerline is not None:
+        line = load_mask(centerline, name="centerline")
+        check_same_grid(line, img, "centerline", "image")
+        weight = voxels(reorient(line))
+        total = weight.sum(axis=(0, 1))
+        known = total > 0
+        for axis in (0, 1):
+            across = np.arange(weight.shape[axis]) @ weight.sum(axis=1 - axis)
+            hints[known, axis] = across[known] / total[known] * spacing[axis]
+    if seed_mm is not None:
+        point = np.asarray(seed_mm, dtype=float)
+        if point.shape != (3,) or not np.isfinite(point).all():
+            raise ValueError(f"seed_mm must be three numbers (x, y, z) in mm, got {seed_mm!r}.")
+        voxel = np.linalg.inv(ras.affine) @ np.append(point, 1)
+        index = np.rint(voxel[:3]).astype(int)
+        if (index < 0).any() or (index >= ras.shape).any():
+            raise ValueError(f"seed_mm {tuple(point)} lies outside the image.")
+        hints[index[2]] = voxel[:2] * spacing
+    return hints

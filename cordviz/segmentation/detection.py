@@ -1,0 +1,330 @@
+"""Find the cord: where it runs and how large it is there, from edges, symmetry and continuity.
+
+Arrays are in RAS order, shape (X, Y, Z) = (right, anterior, superior); positions in a slice are in
+mm from the centre of voxel (0, 0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+STEP_MM = 1.0  # in-plane grid of the slabs
+STRIDE = 2  # candidate centres lie on every second grid point
+SLAB_MM = 3.0  # thin slices are averaged to slabs of about this height
+DIRECTIONS = 16
+MARGIN = 18  # grid points around the slab that an edge search may reach into
+
+# How much each sign of a cord counts. Fitted (conditional logit over all positions of a slice, L2
+# penalty) on half of the development images and rounded; the other half is the check.
+INNER_EDGE, OUTER_EDGE, ROUGHNESS, SYMMETRY, MIDLINE = 16.0, 14.0, -13.0, 8.0, -1.0
+
+# Elliptical shells in which the two edges are sought: (RL, AP) semi-axes in mm, smallest, largest.
+CORD_SHELL = ((4.0, 2.6), (8.0, 5.8))
+CANAL_SHELL = ((7.0, 5.0), (15.0, 11.0))
+
+#: Mean and spread of the semi-axes (RL, AP) in mm; cervical norms widened for the thoracic cord.
+TYPICAL_AXES, AXES_SPREAD = (5.9, 3.9), (1.0, 0.6)
+
+
+@dataclass(frozen=True)
+class Tube:
+    """A cord as one ellipse per slice.
+
+    Attributes
+    ----------
+    center_mm : ndarray of shape (Z, 2)
+        Centre (x, y) in each slice, mm.
+    axes_mm : ndarray of shape (Z, 2)
+        Semi-axes along RL and AP, mm.
+    score : float
+        Median cordness along the path (no unit); comparable between the two polarities.
+    """
+
+    center_mm: np.ndarray
+    axes_mm: np.ndarray
+    score: float
+
+
+def find_cord(
+    data: np.ndarray,
+    spacing: np.ndarray,
+    *,
+    bright: bool,
+    hints: np.ndarray | None = None,
+) -> Tube:
+    """Find the cord in all slices at once.
+
+    Every position of every slab gets a cordness: edges of the right polarity all around at cord
+    size, edges of the other polarity at canal size, a smooth interior and left-right symmetry.
+    The best smooth path through the slabs (Viterbi) is the centreline, along which ellipses are
+    fitted.
+
+    Parameters
+    ----------
+    data : ndarray of shape (X, Y, Z)
+        Image in RAS order.
+    spacing : ndarray of shape (3,)
+        Voxel size in mm.
+    bright : bool
+        Whether the cord is brighter than what surrounds it.
+    hints : ndarray of shape (Z, 2), optional
+        Known centres in mm, NaN where unknown; the path keeps within about 3 mm of them.
+
+    Returns
+    -------
+    Tube
+    """
+    slabs, at = make_slabs(data, spacing)
+    score = cordness(slabs, bright=bright)
+    if hints is not None:
+        score = _pull_to(score, at, hints)
+    height = float(np.median(np.diff(at)) * spacing[2]) if len(at) > 1 else float(spacing[2])
+    path = best_path(score, height)
+    along = score[np.arange(len(path)), path[:, 0], path[:, 1]]
+    center = path * float(STEP_MM * STRIDE)
+    if height < 4:
+        center = ndimage.gaussian_filter1d(center, 4 / height, axis=0, mode="nearest")
+    center, axes = fit_ellipses(slabs, center, bright=bright, slab_mm=height)
+    slices = np.arange(data.shape[2])
+    center, axes = (
+        np.stack([np.interp(slices, at, v[:, a]) for a in (0, 1)], 1) for v in (center, axes)
+    )
+    if spacing[2] < 2.5:
+        center, axes = (
+            ndimage.gaussian_filter1d(v, 3 / spacing[2], axis=0, mode="nearest")
+            for v in (center, axes)
+        )
+    return Tube(center, axes, float(np.median(along)))
+
+
+def make_slabs(data: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Average thin slices to slabs and resample them to the in-plane grid.
+
+    Returns
+    -------
+    slabs : ndarray of shape (S, X', Y')
+    at : ndarray of shape (S,)
+        Slice coordinate of each slab's centre.
+    """
+    per_slab = max(1, round(SLAB_MM / spacing[2]))
+    edges = np.linspace(0, data.shape[2], max(1, data.shape[2] // per_slab) + 1).round().astype(int)
+    slabs = np.add.reduceat(data, edges[:-1], axis=2, dtype=np.float32) / np.diff(edges)
+    finer = [0.42 * STEP_MM / s if s < STEP_MM else 0.0 for s in spacing[:2]]
+    slabs = ndimage.gaussian_filter(slabs, (*finer, 0), mode="nearest")
+    shape = [int((n - 1) * s / STEP_MM) + 1 for n, s in zip(slabs.shape, spacing[:2], strict=False)]
+    slabs = ndimage.affine_transform(
+        slabs.transpose(2, 0, 1),
+        np.array([1, STEP_MM / spacing[0], STEP_MM / spacing[1]]),
+        output_shape=(slabs.shape[2], *shape),
+        order=1,
+        mode="nearest",
+    )
+    return slabs, (edges[:-1] + edges[1:] - 1) / 2
+
+
+def cordness(slabs: np.ndarray, *, bright: bool) -> np.ndarray:
+    """Score how much each position looks like the centre of a cord.
+
+    Parameters
+    ----------
+    slabs : ndarray of shape (S, X, Y)
+    bright : bool
+        Whether the cord is brighter than what surrounds it.
+
+    Returns
+    -------
+    ndarray of shape (S, ceil(X / STRIDE), ceil(Y / STRIDE))
+    """
+    few = range(0, len(slabs), 16)  # bounds the memory on whole-head images
+    return np.concatenate([_cordness(slabs[k : k + 16], bright) for k in few])
+
+
+def _cordness(slabs: np.ndarray, bright: bool) -> np.ndarray:
+    n, nx, ny = slabs.shape
+    local = _normalise(slabs)
+    pad = ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN))
+    gx, gy = (np.pad(np.gradient(local, axis=a), pad) for a in (1, 2))
+
+    def edge(direction: tuple[float, float], shell: tuple, sign: float) -> np.ndarray:
+        """Strongest gradient of `sign` along a ray from each centre, within the shell."""
+        slope = sign * (gx * direction[0] + gy * direction[1])
+        best = np.full((n, -(-nx // STRIDE), -(-ny // STRIDE)), -0.1, dtype=np.float32)
+        for dx, dy in _ray(direction, *shell):
+            view = slope[:, MARGIN + dx : MARGIN + dx + nx, MARGIN + dy : MARGIN + dy + ny]
+            np.maximum(best, view[:, ::STRIDE, ::STRIDE], out=best)
+        return np.minimum(best, 1, out=best)
+
+    sign = -1.0 if bright else 1.0
+    angles = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
+    rays = list(zip(np.cos(angles), np.sin(angles), strict=True))
+    inner = np.sort([edge(ray, CORD_SHELL, sign) for ray in rays], axis=0)
+    outer = sum(edge(ray, CANAL_SHELL, -sign) for ray in rays) / DIRECTIONS
+    steep = np.hypot(gx, gy)[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    rough = ndimage.gaussian_filter(steep, (0, 2, 1.5), mode="nearest", truncate=2.5)
+    off_midline = (np.arange(nx) - (nx - 1) / 2)[None, ::STRIDE, None] * STEP_MM / 50
+    return (
+        INNER_EDGE * inner[: DIRECTIONS // 2].mean(axis=0)  # the weaker half: closed all around
+        + OUTER_EDGE * outer
+        + ROUGHNESS * rough[:, ::STRIDE, ::STRIDE]
+        + SYMMETRY * _symmetry(local)[:, ::STRIDE, ::STRIDE]
+        + MIDLINE * off_midline**2
+    )
+
+
+def best_path(score: np.ndarray, slab_mm: float) -> np.ndarray:
+    """Best smooth path through the slabs (Viterbi), shape (S, 2), in indices of `score`."""
+    grid = STEP_MM * STRIDE
+    reach = int(np.clip(np.ceil(slab_mm / grid), 2, 12))  # up to 45° of tilt
+    stiffness = 0.3 * grid**2 / slab_mm
+    # thin slabs are not independent: their evidence counts by height
+    weighted = score * min(slab_mm / SLAB_MM, 1.0)
+    total, back = weighted[0], []
+    for slab in weighted[1:]:
+        total, along_y = _parabolic_max(total, stiffness, reach, axis=1)
+        total, along_x = _parabolic_max(total, stiffness, reach, axis=0)
+        back.append((along_x, along_y))
+        total = total + slab
+    x, y = np.unravel_index(int(total.argmax()), total.shape)
+    path = [(x, y)]
+    for along_x, along_y in reversed(back):
+        x = x + along_x[x, y]
+        y = y + along_y[x, y]
+        path.append((x, y))
+    return np.array(path[::-1])
+
+
+def fit_ellipses(
+    slabs: np.ndarray, center: np.ndarray, *, bright: bool, slab_mm: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit an upright ellipse to each slab near the path by exhaustive search.
+
+    Parameters
+    ----------
+    slabs : ndarray of shape (S, X, Y)
+    center : ndarray of shape (S, 2)
+        Start, mm.
+
+    Returns
+    -------
+    center, axes : ndarrays of shape (S, 2), mm
+    """
+    n, nx, ny = slabs.shape
+    start = np.clip(np.rint(center / STEP_MM), 0, (nx - 1, ny - 1)).astype(int)
+    smooth = ndimage.gaussian_filter(slabs, (0, 0.6, 0.6), mode="nearest")
+    scatter = ndimage.uniform_filter(_local_sd(smooth, 6.0), (0, 9, 9), mode="nearest")
+    scatter = scatter[np.arange(n), start[:, 0], start[:, 1]]
+    scatter = np.maximum(scatter, max(0.25 * np.median(scatter), 1e-6))
+    sign = -1.0 if bright else 1.0
+    gx, gy = (sign * np.gradient(smooth, axis=a) / scatter[:, None, None] for a in (1, 2))
+
+    shift = np.arange(-3, 3.01)
+    a, b, dx, dy = (
+        grid.ravel()
+        for grid in np.meshgrid(
+            np.arange(4.0, 8.01, 0.5), np.arange(2.75, 5.76, 0.5), shift, shift, indexing="ij"
+        )
+    )
+    a, b, dx, dy = (v[(a > b) & (a < 2.2 * b)][:, None] for v in (a, b, dx, dy))
+    unlikely = ((a - TYPICAL_AXES[0]) / AXES_SPREAD[0]) ** 2 + (
+        (b - TYPICAL_AXES[1]) / AXES_SPREAD[1]
+    ) ** 2
+    prior = -(0.03 * unlikely + 0.005 * (dx**2 + dy**2))[:, 0]
+    angles = 2 * np.pi * np.arange(32) / 32
+    cos, sin = np.cos(angles), np.sin(angles)
+    normal = np.stack([cos / a, sin / b])
+    normal /= np.linalg.norm(normal, axis=0)
+
+    def slope(k: int, fraction: float) -> np.ndarray:
+        i = np.clip(np.rint(start[k, 0] + dx + fraction * a * cos), 0, nx - 1).astype(int)
+        j = np.clip(np.rint(start[k, 1] + dy + fraction * b * sin), 0, ny - 1).astype(int)
+        return gx[k][i, j] * normal[0] + gy[k][i, j] * normal[1]
+
+    score = np.empty((n, len(a)), dtype=np.float32)
+    for k in range(n):
+        inside = np.max([np.abs(slope(k, f)) for f in (0.4, 0.6, 0.75)], axis=0)
+        on_edge = np.clip(slope(k, 1.0), -0.2, 1).mean(axis=1)
+        score[k] = on_edge - 0.5 * np.minimum(inside, 1).mean(axis=1) + prior
+    if slab_mm < 12:  # neighbours see the same cord
+        score = ndimage.gaussian_filter1d(score, 4 / slab_mm, axis=0, mode="nearest")
+    best = score.argmax(axis=1)
+    shifted = start + np.stack([dx[best, 0], dy[best, 0]], 1)
+    return shifted * STEP_MM, np.stack([a[best, 0], b[best, 0]], 1)
+
+
+def _local_sd(slabs: np.ndarray, sigma: float) -> np.ndarray:
+    blur = (0, sigma, sigma)
+    mean = ndimage.gaussian_filter(slabs, blur, mode="nearest", truncate=2.5)
+    square = ndimage.gaussian_filter(slabs * slabs, blur, mode="nearest", truncate=2.5)
+    return np.sqrt(np.maximum(square - mean * mean, 0))
+
+
+def _normalise(slabs: np.ndarray) -> np.ndarray:
+    """Remove the local mean and scale, so that coil shading does not decide."""
+    smooth = ndimage.gaussian_filter(slabs, (0, 0.7, 0.7), mode="nearest")
+    scatter = _local_sd(smooth, 10.0)
+    floor = 0.15 * np.percentile(scatter, 90, axis=(1, 2), keepdims=True)
+    mean = ndimage.gaussian_filter(smooth, (0, 10, 10), mode="nearest", truncate=2)
+    return (smooth - mean) / (scatter + floor + 1e-6)
+
+
+def _ray(
+    direction: tuple[float, float], small: tuple[float, float], large: tuple[float, float]
+) -> set[tuple[int, int]]:
+    """Grid offsets along a direction between two ellipses."""
+    cos, sin = direction
+    t = np.linspace(0, 1, 8)
+    a, b = (small[i] + t * (large[i] - small[i]) for i in (0, 1))
+    radius = a * b / np.hypot(b * cos, a * sin) / STEP_MM
+    return {(round(r * cos), round(r * sin)) for r in radius}
+
+
+def _symmetry(local: np.ndarray) -> np.ndarray:
+    """Correlation of the 26 × 21 mm around each position with its left-right mirror image."""
+    nx = local.shape[1]
+    padded = np.pad(local, ((0, 0), (14, 14), (0, 0)))
+    product, power = np.zeros_like(local), np.full_like(local, 1e-3)
+    for d in range(1, 14):
+        right, left = padded[:, 14 + d : 14 + d + nx], padded[:, 14 - d : 14 - d + nx]
+        product += right * left
+        power += (right * right + left * left) / 2
+    product, power = (
+        ndimage.uniform_filter1d(v, 21, axis=2, mode="constant") for v in (product, power)
+    )
+    return product / power
+
+
+def _pull_to(score: np.ndarray, at: np.ndarray, hints: np.ndarray) -> np.ndarray:
+    """Forbid positions far from the hinted centre of the nearest slice."""
+    known = np.flatnonzero(np.isfinite(hints).all(axis=1))
+    score = score.copy()
+    gx, gy = np.ogrid[: score.shape[1], : score.shape[2]]
+    for slab, members in _members(at, known).items():
+        x, y = hints[members].mean(axis=0) / (STEP_MM * STRIDE)
+        distance = np.hypot(gx - x, gy - y) * STEP_MM * STRIDE
+        score[slab] -= 10 * np.maximum(distance - 3, 0) ** 2
+    return score
+
+
+def _members(at: np.ndarray, known: np.ndarray) -> dict[int, np.ndarray]:
+    nearest = np.abs(at[:, None] - known).argmin(axis=0)
+    return {int(slab): known[nearest == slab] for slab in np.unique(nearest)}
+
+
+def _parabolic_max(
+    score: np.ndarray, stiffness: float, reach: int, *, axis: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Maximum of score(x + d) − stiffness · d² over |d| ≤ reach, and the d that gives it."""
+    values = np.moveaxis(score, axis, 0)
+    best, where = values.copy(), np.zeros(values.shape, dtype=int)
+    for d in range(1, min(reach, len(values) - 1) + 1):
+        for step in (d, -d):
+            to = slice(0, -d) if step > 0 else slice(d, None)
+            come = slice(d, None) if step > 0 else slice(0, -d)
+            candidate = values[come] - stiffness * d * d
+            better = candidate > best[to]
+            best[to][better] = candidate[better]
+            where[to][better] = step
+    return np.moveaxis(best, 0, axis), np.moveaxis(where, 0, axis)
