@@ -2,6 +2,7 @@
 
 from .contrasts import closest_contrast, guess_contrast
 from .images import load_image, save_mask
+from .plots import plot_csa_profile, plot_segmentation
 from .segmentation import segment_cord
 
 __version__ = "0.1.0"
@@ -10,6 +11,8 @@ __all__ = [
     "closest_contrast",
     "guess_contrast",
     "load_image",
+    "plot_csa_profile",
+    "plot_segmentation",
     "save_mask",
     "segment_cord",
 ]

@@ -108,9 +108,12 @@ def segment(
     suffix = "_label-SC_softseg" if threshold is None else "_seg"
     output = output or image.with_name(f"{_stem(image)}{suffix}.nii.gz")
     _check_output(output, (".nii", ".nii.gz"), image)
-    img = load_image(image, reduce=_volume(reduce), bvals=bvals)
+    # a path where one will do: the sidecar then names the file
+    source: Any = image
+    if reduce is not None or bvals is not None:
+        source = load_image(image, reduce=_volume(reduce), bvals=bvals)
     method = method or ("propseg" if contrast else None)
-    seg = _segment(img, method, contrast, threshold=threshold, quiet=quiet)
+    seg = _segment(source, method, contrast, threshold=threshold, quiet=quiet)
     click.echo(str(save_mask(seg, output)))
 
 
@@ -173,6 +176,7 @@ def demo(
 
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output} is a file; give the name of a folder.")
+    source: Any = image
     truth = None
     if image is None:
         if contrast is not None or discs is not None:
@@ -181,18 +185,20 @@ def demo(
 
         subject = simulate_subject(seed=0)
         img, _ = subject.acquire("T2w")
-        name, contrast, known, truth = "T2w", "t2", subject.levels(img), subject.mean_csa_mm2()
+        known, truth = subject.levels(img), subject.mean_csa_mm2((2, 3))
+        source, name, title, contrast = img, "T2w", "Simulated T2w", "t2"
     else:
-        name, img = _stem(image), load_image(image)
+        img, known = load_image(image), None
+        name = title = _stem(image)
         contrast = closest_contrast(contrast or name)
-        known = None
-    seg = _segment(img, "propseg", contrast, threshold=None, quiet=quiet)
+    seg = _segment(source, "propseg", contrast, threshold=None, quiet=quiet)
     if image is not None:
         known = _levels(seg, discs, None)
     table = measure_shape(seg, levels=known)
+    method = f"mask of propseg as {contrast}"
     figures = {
-        "segmentation": plot_segmentation(img, seg, levels=known, title=f"{name}: cord mask"),
-        "csa_profile": plot_csa_profile(table, title=f"{name}: area along the cord"),
+        "segmentation": plot_segmentation(img, seg, levels=known, title=f"{title}: {method}"),
+        "csa_profile": plot_csa_profile(table, title=f"{title}: area of {method}"),
     }
     pages = {key: fig.to_html(include_plotlyjs=True) for key, fig in figures.items()}
     pngs, why_no_png = _pngs(figures)
@@ -223,7 +229,7 @@ def demo(
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def lab(options: tuple[str, ...]) -> None:
     """Open JupyterLab on the notebooks; OPTIONS go to JupyterLab."""
-    if importlib.util.find_spec("jupyterlab") is None:
+    if not _installed("jupyterlab"):
         raise click.ClickException(
             'JupyterLab is not installed. Install it with: pip install "cordviz[lab]"'
         )
@@ -232,6 +238,10 @@ def lab(options: tuple[str, ...]) -> None:
     done = subprocess.run([sys.executable, "-m", "jupyterlab", *options, str(folder)], check=False)
     if done.returncode:
         raise click.ClickException(f"JupyterLab ended with code {done.returncode}.")
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 def _notebooks() -> Path:
@@ -278,7 +288,7 @@ def _c2c3(table: pd.DataFrame) -> float | None:
 
 def _pngs(figures: dict[str, go.Figure]) -> tuple[dict[str, bytes], str | None]:
     """Figures as PNG, or why there are none: a browser is wanted but never required."""
-    if importlib.util.find_spec("kaleido") is None:
+    if not _installed("kaleido"):
         return {}, 'kaleido is not installed (pip install "cordviz[lab]")'
     import kaleido
 
@@ -319,6 +329,7 @@ def _stem(image: Path) -> str:
 
 
 def _volume(reduce: str | None) -> str | int | None:
+    """The index of a volume as a number; other words as they are."""
     with suppress(TypeError, ValueError):
         return int(reduce)  # type: ignore[arg-type]
     return reduce

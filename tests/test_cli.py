@@ -119,6 +119,7 @@ def test_segment_writes_a_mask_on_the_images_grid_with_its_sidecar(run, neck):
     assert 0 < mask.get_fdata().max() <= 1
     generated = json.loads(Path("mask.json").read_text())["GeneratedBy"][0]
     assert "propseg" in json.dumps(generated)
+    assert "sub-1_T2w.nii.gz" in json.dumps(generated)
     truth = nib.load(neck / "truth.nii.gz").get_fdata() >= 0.5
     both = (mask.get_fdata() >= 0.5) & truth
     assert 2 * both.sum() / ((mask.get_fdata() >= 0.5).sum() + truth.sum()) > 0.8
@@ -178,7 +179,7 @@ def test_demo_writes_png_figures_with_a_browser_and_says_why_not_without(run, ne
         for path in Path("with").glob("*.png"):
             assert path.read_bytes().startswith(b"\x89PNG")
         assert len(list(Path("with").glob("*.png"))) == 2
-    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(cli, "_installed", lambda module: False)
     code, out, _ = run("demo", neck / "sub-1_T2w.nii.gz", "-o", "without", "-q")
     assert code == 0
     assert 'kaleido is not installed (pip install "cordviz[lab]")' in out
@@ -234,7 +235,7 @@ def test_lab_copies_installed_notebooks_and_keeps_work_done_in_them(
 
 
 def test_lab_without_jupyterlab_names_the_pip_command(run, started, monkeypatch):
-    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(cli, "_installed", lambda module: False)
     code, _, err = run("lab")
     assert (code, len(err)) == (2, 1)
     assert 'pip install "cordviz[lab]"' in err[0]
@@ -265,6 +266,14 @@ BAD = {
     "bad reduction": (
         ("segment", "four.nii", "--contrast", "t2", "--reduce", "median"),
         "'mean', 'rms', 'dwi'",
+    ),
+    "no such volume": (
+        ("segment", "four.nii", "--contrast", "t2", "--reduce", "9"),
+        "only 2 volumes",
+    ),
+    "no b-values": (
+        ("segment", "four.nii", "--contrast", "t2", "--reduce", "dwi"),
+        "needs the b-values",
     ),
     "mask name": (("segment", "ok.nii", "--contrast", "t2", "-o", "m.png"), "end in .nii"),
     "no folder": (("segment", "ok.nii", "--contrast", "t2", "-o", "a/m.nii"), "does not exist"),
