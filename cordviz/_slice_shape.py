@@ -96,8 +96,7 @@ def _measure(
     values: np.ndarray, stack: Stack, scale: np.ndarray, *, sct: bool
 ) -> dict[str, np.ndarray]:
     result = {name: np.full(len(values), np.nan) for name in COLUMNS}
-    low, step, count = np.zeros((3, 2, len(values)))
-    high = np.zeros((2, len(values)))
+    low, high, start, step, count = np.zeros((5, 2, len(values)))
     above = np.greater(values, NEAR_ZERO if sct else 0.5)
     measurable = above.any(axis=(1, 2))
     for axis in (0, 1):
@@ -110,12 +109,14 @@ def _measure(
         zoom = stack.pixel_mm[axis] / PIXEL_MM * scale[:, axis]
         count[axis] = np.rint(extent * zoom) if sct else np.ceil(extent * zoom)
         step[axis] = extent / count[axis] if sct else 1 / zoom
+        # the fine grid lies in the middle of the box, so that a mirror image gives the same
+        start[axis] = low[axis] + (extent - count[axis] * step[axis]) / 2
     hulls = []
     for chunk in _chunks(np.flatnonzero(measurable), count):
         fine = values[chunk]
         for axis in (0, 1):
             number = np.arange(count[axis, chunk].max())
-            position = low[axis, chunk, None] + (number + 0.5) * step[axis, chunk, None] - 0.5
+            position = start[axis, chunk, None] + (number + 0.5) * step[axis, chunk, None] - 0.5
             position[number >= count[axis, chunk, None]] = -10  # beyond the end of this slice
             fine = _linear(
                 position, values.shape[1 + axis], low[axis, chunk], high[axis, chunk]
