@@ -181,6 +181,7 @@ def plot_csa_profile(
     Norms: Valošek, Bédard et al. 2024, https://doi.org/10.1162/imag_a_00075, percentiles per
     vertebral level computed from the PAM50-normalized-metrics tables (MIT licence). They hold
     for that contrast and that segmentation method: another one shifts CSA by several percent.
+    By the convention of `levels_from_discs` the lowest level given reaches to the mask's end.
 
     Examples
     --------
