@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
+from scipy import fft
 
+from .layers import Array
 from .physics import Sequence, tissue_signals
 from .sampling import Grid, Neck, Slab
 from .tissues import TISSUES, TissueValues
 
-Array = np.ndarray
 # fat precesses 440 Hz slower than water at 3 T
 _FAT_HZ = 440.0
 _POINTS_AT_ONCE = 40_000
@@ -136,11 +137,13 @@ def receive(
 ) -> Array:  # fmt: skip
     """Turn water and fat signals into a magnitude image, shape (n slices, nx, ny), float32."""
     water, fat = signal.real, signal.imag
+    ratio = seq.field_t / 3.0
+    field = field * np.float32(ratio)
     phase_axis = 2 if seq.phase_encoding == "AP" else 1
     gradient_echo = seq.kind in ("mprage", "gre", "epi")
     if effects.chemical_shift:
-        fat = _shift(fat, seq.fat_shift_px, axis=3 - phase_axis)
-        turns = _FAT_HZ * seq.te_ms * 1e-3 if gradient_echo else 0.0
+        fat = _shift(fat, seq.fat_shift_px * ratio, axis=3 - phase_axis)
+        turns = _FAT_HZ * ratio * seq.te_ms * 1e-3 if gradient_echo else 0.0
         image = water + fat * np.exp(2j * np.pi * turns).astype(np.complex64)
     else:
         image = (water + fat).astype(np.complex64)
@@ -153,7 +156,7 @@ def receive(
         shape = [1, 1, 1]
         shape[phase_axis] = frequency.size
         decay = np.exp(-seq.blur * frequency).reshape(shape).astype(np.float32)
-        image = np.fft.ifft(np.fft.fft(image, axis=phase_axis) * decay, axis=phase_axis)
+        image = fft.ifft(fft.fft(image, axis=phase_axis) * decay, axis=phase_axis)
     if effects.bias:
         image = image * _sensitivity(grid, image.shape, rng)
         if seq.kind == "dwi":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .anatomy import Anatomy
-from .surroundings import Layers, Noise, soft
+from .layers import Array, Layers, Noise, soft
 from .tissues import TISSUES
-
-Array = np.ndarray
 
 #: Rows of a fraction array: the tissues, then the share of CSF that pulsates (counted twice).
 ROWS = (*TISSUES, "pulsation")
@@ -35,10 +35,25 @@ def butterfly(x: Array, y: Array) -> Array:
     return depth
 
 
+@dataclass(frozen=True)
+class CordPixels:
+    """The cord in small pixels, arrays of shape (M,).
+
+    `fraction` is the share of the pixel's area inside the cord; `depth`, `x` and `y` are those of
+    `Anatomy.cord_depth` at its centre.
+    """
+
+    fraction: Array
+    depth: Array
+    x: Array
+    y: Array
+
+
 class Canal:
     """Paint the inside of the dural sac of one anatomy."""
 
     def __init__(self, rng: np.random.Generator, anatomy: Anatomy) -> None:
+        """Draw textures, rootlets and lesions."""
         self.anatomy = a = anatomy
         self.grain, self.patches = Noise(rng, 3.0, 5), Noise(rng, 16, 5)
         grid = np.linspace(-1, 1, 161)
@@ -46,8 +61,8 @@ class Canal:
         shape = np.sort(butterfly(x, y)[x * x + y * y < 1])
         rank = ((1 - a.gm_fraction) * shape.size).astype(int)
         # the level set of the butterfly that encloses the level's share of grey matter
-        self.columns = np.stack([shape[rank], np.sqrt(a.a * a.b), a.a, a.b, a.sac_rl, a.s], 1)
-        self.columns = self.columns.astype(np.float32)
+        table = np.stack([shape[rank], np.sqrt(a.a * a.b), a.a, a.b, a.sac_rl, a.s])
+        self._table = table.astype(np.float32)
         self.rootlet_phase = rng.uniform(0, 6.28, 4).tolist()
         self.lesions = []
         for level, radius in (a.options.lesion or {}).items():
@@ -55,15 +70,17 @@ class Canal:
             side, depth = rng.uniform(-0.45, 0.45), rng.uniform(-0.6, 0.1)
             self.lesions.append((side, depth, mid, radius))
 
-    def paint(self, index: Array, u: Array, v: Array, cord: Array, width: float) -> tuple:
+    def paint(
+        self, index: Array, u: Array, v: Array, pixels: CordPixels, width: float
+    ) -> tuple[Array, Array]:
         """Tissue fractions of straightened points and how much of each the sac covers.
 
         Parameters
         ----------
         index, u, v : ndarray of shape (M,)
             As returned by `Anatomy.locate`.
-        cord : ndarray of shape (M,)
-            Fraction of each point's small pixel inside the cord, computed by the caller.
+        pixels : CordPixels
+            How the cord lies in the small pixel around each point.
         width : float
             Edge softness of everything but the cord, mm.
 
@@ -73,8 +90,8 @@ class Canal:
             Rows as in `ROWS`.
         covered : ndarray of shape (M,), float32
         """
-        threshold, scale, a, b, rl, s = self.columns[index].T
-        depth, x, y = self.anatomy.cord_depth(index, u, v)
+        threshold, scale, a, b, rl, s = np.take(self._table, index, axis=1)
+        cord, depth, x, y = pixels.fraction, pixels.depth, pixels.x, pixels.y
         sac = self.anatomy.sac_depth(index, u, v)
         out = Layers(u.size)
         grain = self.grain(u, v, s)
@@ -101,7 +118,9 @@ class Canal:
         out.add("csf", np.ones_like(u))
         return np.concatenate([out.fractions, pulsation[None]]), covered
 
-    def _strands(self, out, u, v, s, a, b, rl, width) -> None:  # type: ignore[no-untyped-def]
+    def _strands(
+        self, out: Layers, u: Array, v: Array, s: Array, a: Array, b: Array, rl: Array, width: float
+    ) -> None:
         """Ventral and dorsal rootlets on their way down and out, denticulate ligaments."""
         side = np.abs(u)
         left = (u < 0).astype(np.float32)

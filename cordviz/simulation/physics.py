@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .tissues import TISSUES, TissueValues
 
-_BLOOD = TISSUES.index("blood")
+Values: TypeAlias = Any  # a float or an array of floats, one per tissue
+_BLOOD, _CSF = TISSUES.index("blood"), TISSUES.index("csf")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ class Sequence:
         Fraction of the CSF signal lost where it pulsates most.
     inflow : float
         Share of unsaturated spins in vessels, for gradient echoes.
+    readouts : int
+        Excitations after each inversion of MPRAGE.
+    echo_spacing_ms : float
+        Time between them, ms.
+    field_t : float
+        Field strength in tesla; SNR is not changed with it.
     """
 
     kind: str
@@ -69,6 +77,7 @@ class Sequence:
     inflow: float = 0.0
     readouts: int = 176
     echo_spacing_ms: float = 10.0
+    field_t: float = 3.0
 
 
 #: Protocol of spine-generic at 3 T (Cohen-Adad et al. 2021); SNR, blur, flow and shifts are
@@ -94,7 +103,7 @@ PRESETS: dict[str, Sequence] = {
 }  # fmt: skip
 
 
-def make_sequence(contrast: str, **changes: object) -> Sequence:
+def make_sequence(contrast: str, **changes: Any) -> Sequence:
     """Return the preset of a contrast with some of its parameters changed, checked.
 
     Parameters
@@ -131,7 +140,7 @@ def make_sequence(contrast: str, **changes: object) -> Sequence:
             f"acquire() has no option {', '.join(unknown)}; sequence parameters are "
             f"{', '.join(Sequence.__dataclass_fields__)}"
         )
-    seq = replace(PRESETS[contrast], **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+    seq = replace(PRESETS[contrast], **{k: v for k, v in changes.items() if v is not None})
     _check_sequence(seq)
     return seq
 
@@ -155,6 +164,8 @@ def _check_sequence(seq: Sequence) -> None:
                 f"between inversion and TR, got TI {seq.ti_ms} ms and TR {seq.tr_ms} ms; "
                 "use fewer readouts or another ti_ms"
             )
+    if not 0.1 <= seq.field_t <= 11.7:
+        raise ValueError(f"expected field_t between 0.1 and 11.7 tesla, got {seq.field_t}")
     if not 0 < seq.flip_deg <= 180:
         raise ValueError(f"expected 0 < flip_deg <= 180, got {seq.flip_deg}; give degrees")
     if seq.b_s_mm2 < 0:
@@ -172,7 +183,9 @@ def _check_sequence(seq: Sequence) -> None:
         )
 
 
-def spoiled_gre(t1_ms, t2star_ms, pd, *, tr_ms, te_ms, flip_deg):  # type: ignore[no-untyped-def]
+def spoiled_gre(
+    t1_ms: Values, t2star_ms: Values, pd: Values, *, tr_ms: float, te_ms: float, flip_deg: float
+) -> Values:
     """Steady state of a spoiled gradient echo (Ernst and Anderson 1966).
 
     ``S = PD · sin α · (1 − E1) / (1 − E1 cos α) · exp(−TE / T2*)`` with ``E1 = exp(−TR / T1)``.
@@ -187,7 +200,9 @@ def spoiled_gre(t1_ms, t2star_ms, pd, *, tr_ms, te_ms, flip_deg):  # type: ignor
     return pd * np.sin(alpha) * (1 - e1) / (1 - e1 * np.cos(alpha)) * np.exp(-te_ms / t2star_ms)
 
 
-def spin_echo(t1_ms, t2_ms, pd, *, tr_ms, te_ms, flip_deg=180.0):  # type: ignore[no-untyped-def]
+def spin_echo(
+    t1_ms: Values, t2_ms: Values, pd: Values, *, tr_ms: float, te_ms: float, flip_deg: float = 180.0
+) -> Values:
     """Steady state of 90°–β spin echoes, also the effective-echo signal of TSE and SPACE.
 
     With crushed refocusing pulses of angle β at TE/2, ``M0 = 1 − (1 − cos β (1 − exp(−TE/2T1)))
@@ -206,9 +221,10 @@ def spin_echo(t1_ms, t2_ms, pd, *, tr_ms, te_ms, flip_deg=180.0):  # type: ignor
     return pd * m0 * (1 - cos_beta) / 2 * np.exp(-te_ms / t2_ms)
 
 
-def mprage(  # type: ignore[no-untyped-def]
-    t1_ms, t2star_ms, pd, *, tr_ms, te_ms, ti_ms, flip_deg, readouts, echo_spacing_ms
-):
+def mprage(
+    t1_ms: Values, t2star_ms: Values, pd: Values, *, tr_ms: float, te_ms: float, ti_ms: float,
+    flip_deg: float, readouts: int, echo_spacing_ms: float,
+) -> Values:  # fmt: skip
     """MPRAGE signal at the centre of k-space (Deichmann et al. 2000, closed form).
 
     Each TR holds a perfect inversion, free recovery, a train of `readouts` spoiled excitations
@@ -229,17 +245,38 @@ def mprage(  # type: ignore[no-untyped-def]
     gain = e_echo * np.cos(alpha)
     fixed = (1 - e_echo) / (1 - gain)
 
-    def train(mz, n):  # type: ignore[no-untyped-def]
+    def train(mz: Values, n: int) -> Values:
         return fixed + (mz - fixed) * gain**n
 
     # M -> slope * M + offset over one TR, started just before the inversion
-    def one_tr(mz):  # type: ignore[no-untyped-def]
+    def one_tr(mz: Values) -> Values:
         return 1 - (1 - train(1 - (1 + mz) * before, readouts)) * after
 
     offset = one_tr(0.0)
     steady = offset / (1 - (one_tr(1.0) - offset))
     mz = train(1 - (1 + steady) * before, readouts // 2)
     return np.abs(pd * mz * np.sin(alpha) * np.exp(-te_ms / t2star_ms))
+
+
+def at_field(tissues: TissueValues, field_t: float) -> TissueValues:
+    """Carry tissue values from 3 T to another field.
+
+    T1 grows with the cube root of the field (Bottomley et al. 1984) except in CSF, T2 stays, and
+    the part of R2* beyond R2 is proportional to the field.
+
+    Examples
+    --------
+    >>> from cordviz.simulation.tissues import draw_tissues
+    >>> bool(at_field(draw_tissues(), 1.5).t1_ms[0] < draw_tissues().t1_ms[0])
+    True
+    """
+    if field_t == 3.0:
+        return tissues
+    ratio = field_t / 3.0
+    t1 = tissues.t1_ms * ratio ** (1 / 3)
+    t1[_CSF] = tissues.t1_ms[_CSF]
+    extra = 1 / tissues.t2star_ms - 1 / tissues.t2_ms
+    return replace(tissues, t1_ms=t1, t2star_ms=1 / (1 / tissues.t2_ms + ratio * extra))
 
 
 def tissue_signals(seq: Sequence, tissues: TissueValues) -> np.ndarray:
@@ -262,7 +299,7 @@ def tissue_signals(seq: Sequence, tissues: TissueValues) -> np.ndarray:
     >>> bool(s["csf"] > 2 * s["white_matter"])
     True
     """
-    t = tissues
+    t = at_field(tissues, seq.field_t)
     timing = {"tr_ms": seq.tr_ms, "te_ms": seq.te_ms}
     if seq.kind == "mprage":
         signal = mprage(

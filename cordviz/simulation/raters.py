@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from .layers import Array
 from .sampling import Grid
-
-Array = np.ndarray
 
 #: Outward displacement of the drawn edge from the visible one, mm, per contrast and convention.
 #: "published" makes the mean over simulated subjects deviate from the true CSA at C2–C3 as the

@@ -8,11 +8,11 @@ import numpy as np
 from scipy import fft
 
 from .anatomy import Anatomy
-from .canal import ROWS, Canal
+from .canal import ROWS, Canal, CordPixels
+from .layers import Array
 from .surroundings import Surroundings
 from .tissues import TISSUES
 
-Array = np.ndarray
 # finest pixel that the inside of the sac is computed on, and points per side in edge pixels
 _FINE_MM, _EDGE_POINTS = 0.5, 4
 
@@ -32,18 +32,19 @@ class Grid:
 
     def points(self, i: Array, j: Array, k: Array) -> tuple[Array, Array, Array]:
         """World coordinates in mm of voxel indices, as float32 arrays."""
-        m = self.affine
-        return tuple(  # type: ignore[return-value]
-            (m[r, 0] * i + m[r, 1] * j + (m[r, 2] * k + m[r, 3])).astype(np.float32)
-            for r in range(3)
+        x, y, z = (
+            (r[0] * i + r[1] * j + (r[2] * k + r[3])).astype(np.float32) for r in self.affine[:3]
         )
+        return x, y, z
 
 
+@dataclass(frozen=True)
 class Neck:
     """All that is continuous about a subject: anatomy, what is in the canal, what is around."""
 
-    def __init__(self, anatomy: Anatomy, canal: Canal, surroundings: Surroundings) -> None:
-        self.anatomy, self.canal, self.surroundings = anatomy, canal, surroundings
+    anatomy: Anatomy
+    canal: Canal
+    surroundings: Surroundings
 
 
 class Slab:
@@ -83,6 +84,7 @@ class Slab:
         self, neck: Neck, grid: Grid, *, slices: slice, shift_mm: Array,
         partial_volume: bool = True, profile: bool = True,
     ) -> None:  # fmt: skip
+        """Sample the tissues."""
         self.neck, self.grid = neck, grid
         self.partial_volume = partial_volume
         nx, ny, _ = grid.shape
@@ -117,15 +119,22 @@ class Slab:
         shape = (self.k.size, nx, ny)
         self.background = np.zeros((len(TISSUES), *shape), dtype=np.float32)
         reach = self.grid.voxel_mm[0] + 0.25 * self.grid.thickness_mm * (self._z.size > 1) + 0.5
+        self.field = np.empty((2, *shape), dtype=np.float32)
+        near = np.empty(shape, dtype=bool)
+        # bands from back to front: each meets only some of the structures
+        bands = np.array_split(np.arange(ny), max(1, round(ny * self.grid.voxel_mm[1] / 14)))
         for n, w in zip(chosen, weight, strict=True):
-            points = self.grid.points(i, j, k + self._z[n])
-            index, u, v = anatomy.locate(*(p.ravel() for p in points))
-            sac = anatomy.sac_depth(index, u, v)
-            painted = around.paint(index, u, v, sac, width).reshape(self.background.shape)
-            self.background += w * painted
-            if n == middle:
-                self.field = around.field_hz(index, u, v).reshape(2, *shape)
-                self._inside = np.nonzero((sac > -reach).reshape(shape))
+            for band in (slice(b[0], b[-1] + 1) for b in bands):
+                points = self.grid.points(i, j[:, :, band], k + self._z[n])
+                index, u, v = anatomy.locate(*(p.ravel() for p in points))
+                sac = anatomy.sac_depth(index, u, v)
+                target = self.background[..., band]
+                target += w * around.paint(index, u, v, sac, width).reshape(target.shape)
+                if n == middle:
+                    part = self.field[..., band]
+                    part[...] = around.field_hz(index, u, v).reshape(part.shape)
+                    near[..., band] = (sac > -reach).reshape(target.shape[1:])
+        self._inside = np.nonzero(near)
 
     def _paint_sac(self, nx: int, ny: int) -> None:
         f = self.fine
@@ -138,40 +147,41 @@ class Slab:
         k = self.k[kk][:, None, None, None] + self._z[None, :, None, None]
         shape = (kk.size, self._z.size, f, f)
         index, u, v = (p.ravel() for p in self.neck.anatomy.locate(*self.grid.points(i, j, k)))
-        cord = self._cord_fraction(index, u, v)
+        cord = self._cord_pixels(index, u, v)
         pixel = float(self.grid.voxel_mm[:2].max()) / f if self.partial_volume else 1e-3
         fractions, covered = self.neck.canal.paint(index, u, v, cord, pixel)
+        share = np.einsum("vzij,z->v", cord.fraction.reshape(shape), self._box) / f**2
         fractions = np.einsum("tvzij,z->tvij", fractions.reshape(-1, *shape), self._weight)
         covered = np.einsum("vzij,z->vij", covered.reshape(shape), self._weight)
         behind = self.background[:, kk, ii, jj]
         fractions[:-1] -= covered[None] * behind[:, :, None, None]
         self._delta = fractions
         self.truth = np.zeros((self.k.size, nx, ny), dtype=np.float32)
-        share = np.einsum("vzij,z->v", cord.reshape(shape), self._box) / f**2
         self.truth[kk, ii, jj] = share
 
-    def _cord_fraction(self, index: Array, u: Array, v: Array) -> Array:
+    def _cord_pixels(self, index: Array, u: Array, v: Array) -> CordPixels:
         """Area fraction of small pixels inside the cord; edge pixels by point counting."""
         anatomy = self.neck.anatomy
-        depth = anatomy.cord_depth(index, u, v)[0]
-        cord = (depth > 0).astype(np.float32)
+        shape = np.take(anatomy.cord, index, axis=1)
+        depth, x, y = anatomy.cord_depth(shape, u, v)
+        fraction = (depth > 0).astype(np.float32)
         if not self.partial_volume:
-            return cord
+            return CordPixels(fraction, depth, x, y)
         size = self.grid.voxel_mm[:2] / self.fine
         # rays meet the surface at an angle: take a margin before calling a pixel whole
         edge = np.nonzero(np.abs(depth) < 1.2 * size.max())[0]
-        offsets = (np.arange(_EDGE_POINTS) + 0.5) / _EDGE_POINTS - 0.5
         right, front = anatomy.right[index[edge]], anatomy.front[index[edge]]
         axes = self.grid.affine[:3, :2] / self.grid.voxel_mm[:2] * size
         du, dv = (right @ axes).astype(np.float32), (front @ axes).astype(np.float32)
+        shape, u, v = shape[:, edge], u[edge], v[edge]
         count = np.zeros(edge.size, dtype=np.float32)
-        for p in offsets.astype(np.float32):
-            for q in offsets.astype(np.float32):
-                at_u = u[edge] + p * du[:, 0] + q * du[:, 1]
-                at_v = v[edge] + p * dv[:, 0] + q * dv[:, 1]
-                count += anatomy.cord_depth(index[edge], at_u, at_v)[0] > 0
-        cord[edge] = count / _EDGE_POINTS**2
-        return cord
+        offsets = ((np.arange(_EDGE_POINTS) + 0.5) / _EDGE_POINTS - 0.5).astype(np.float32)
+        for p in offsets:
+            for q in offsets:
+                at_u, at_v = u + p * du[:, 0] + q * du[:, 1], v + p * dv[:, 0] + q * dv[:, 1]
+                count += anatomy.cord_depth(shape, at_u, at_v)[0] > 0
+        fraction[edge] = count / _EDGE_POINTS**2
+        return CordPixels(fraction, depth, x, y)
 
     def signal(self, water: Array, fat: Array, *, truncation: bool = True) -> Array:
         """Water (real part) and fat (imaginary part) of the slab under given tissue signals.
@@ -189,7 +199,9 @@ class Slab:
         ndarray of shape (n slices, nx, ny), complex64
         """
         values = (water + 1j * fat).astype(np.complex64)
-        image = np.einsum("t,t...->...", values[:-1], self.background, optimize=True)
+        both = np.stack([water, fat])[:, :-1].astype(np.float32)
+        real, imaginary = np.tensordot(both, self.background, axes=1)
+        image = real + np.complex64(1j) * imaginary
         delta = np.einsum("t,tvij->vij", values, self._delta, optimize=True)
         kk, ii, jj = self._inside
         f = self.fine

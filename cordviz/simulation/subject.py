@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import zlib
 from collections import OrderedDict
-from dataclasses import fields, replace
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 
-from .acquisition import Effects, Scan, receive, scan, signal_rows
-from .anatomy import Anatomy, Options, outline_squared
+from .acquisition import Scan, scan
+from .anatomy import STEP, Anatomy, Options, outline_squared
 from .canal import Canal
-from .physics import Sequence, make_sequence
+from .layers import Array
 from .raters import convention_offset, draw_mask
-from .sampling import Grid, Neck, Slab
+from .sampling import Grid, Neck
+from .scanner import SliceScanner, as_image, place_grid, split_options
 from .surroundings import Surroundings
 from .tissues import draw_tissues
-
-Array = np.ndarray
-_FULL_FOV = {"mprage": (192.0, 256.0, 256.0), "tse": (64.0, 256.0, 256.0)}
-_EFFECTS = {f.name for f in fields(Effects)}
 
 
 def simulate_subject(
@@ -88,6 +84,7 @@ class Subject:
     """
 
     def __init__(self, seed: int, options: Options) -> None:
+        """Draw everything about the person from the seed."""
         self.seed, self.options = seed, options
         self.anatomy = Anatomy(self._rng("anatomy"), options)
         self._neck = Neck(
@@ -99,6 +96,7 @@ class Subject:
         self._recent: OrderedDict[str, Scan] = OrderedDict()
 
     def __repr__(self) -> str:
+        """Seed and one area."""
         return f"Subject(seed={self.seed}, C3 {self.csa_mm2[3]:.1f} mm²)"
 
     def _rng(self, *keys: object) -> np.random.Generator:
@@ -198,13 +196,13 @@ class Subject:
         index, _, _ = a.locate(*points.T)
         rest = points - a.center[index]
         ds = (rest * a.tangent[index]).sum(1)
-        at = index + ds / 0.25
+        at = index + ds / STEP
         u, v = (rest * a.right[index]).sum(1), (rest * a.front[index]).sum(1)
         table = np.arange(a.s.size)
         half_rl, half_ap = np.interp(at, table, a.a), np.interp(at, table, a.b)
-        x, y = u / half_rl + a.cord[index, 8], v / half_ap + a.cord[index, 9]
+        x, y = u / half_rl + a.cord[8, index], v / half_ap + a.cord[9, index]
         r = np.hypot(x, y) + 1e-12
-        return r**2 < outline_squared(x / r, y / r, a.shape_coef[index])
+        return r**2 < outline_squared(x / r, y / r, a.shape_coef[:, index])
 
     # ---- scans --------------------------------------------------------------------------------
     def acquire(self, contrast: str, **options: Any) -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
@@ -253,7 +251,7 @@ class Subject:
         True
         """
         result = self._scan(contrast, options)
-        return _as_image(result.image, result.grid), _as_image(result.truth, result.grid)
+        return as_image(result.image, result.grid), as_image(result.truth, result.grid)
 
     def acquire_warped_truth(self, contrast: str, **options: Any) -> nib.Nifti1Image:
         """Where the scan shows the cord: the true mask with the distortion of the image.
@@ -261,7 +259,7 @@ class Subject:
         Same options as `acquire`; equals the truth for all but echo-planar contrasts.
         """
         result = self._scan(contrast, options)
-        return _as_image(result.warped_truth, result.grid)
+        return as_image(result.warped_truth, result.grid)
 
     def rate(
         self, contrast: str, *, seed: int = 0, convention: str | dict[str, float] = "published",
@@ -338,13 +336,14 @@ class Subject:
         if not 1 <= level <= 9:
             raise ValueError(f"expected level between 1 (top of C1) and 9, got {level}")
         seq, _ = split_options(options.pop("contrast", "T2star"), options)
-        whole = self._grid(seq, **options)
+        whole = place_grid(self.anatomy, seq, self._rng("position"), **options)
         a = self.anatomy
         at = a.center[np.argmin(np.abs(a.level - level))]
         affine = whole.affine.copy()
         voxel = np.linalg.inv(affine) @ [*at, 1]
         affine[:3, 3] += affine[:3, 2] * voxel[2]
-        return SliceScanner(self, Grid(affine, (*whole.shape[:2], 1), whole.thickness_mm))
+        grid = Grid(affine, (*whole.shape[:2], 1), whole.thickness_mm)
+        return SliceScanner(self._neck, self._tissues, grid, self.seed)
 
     def _scan(self, contrast: str, options: dict[str, Any]) -> Scan:
         options = dict(options)
@@ -353,7 +352,7 @@ class Subject:
         motion_mm = options.pop("motion_mm", 0.15)
         if not motion_mm >= 0:
             raise ValueError(f"expected motion_mm >= 0, got {motion_mm}; e.g. motion_mm=0.15")
-        grid = self._grid(seq, **options)
+        grid = place_grid(self.anatomy, seq, self._rng("position"), **options)
         key = repr((contrast, seq, effects, seed, motion_mm, grid))
         if key not in self._recent:
             rng = self._rng("acquire", contrast, seed)
@@ -364,49 +363,6 @@ class Subject:
             if len(self._recent) > 2:
                 self._recent.popitem(last=False)
         return self._recent[key]
-
-    def _grid(
-        self, seq: Sequence, *, fov: Any = "neck", grid: Any = None,
-        tilt_deg: tuple[float, float] = (0.0, 0.0), **unknown: Any,
-    ) -> Grid:  # fmt: skip
-        if unknown:
-            make_sequence("T1w", **unknown)  # raises, naming the options there are
-        if grid is not None:
-            spacing = np.linalg.norm(grid.affine[:3, :3], axis=0)
-            return Grid(np.asarray(grid.affine, float), tuple(grid.shape[:3]), float(spacing[2]))
-        a = self.anatomy
-        covered = (a.s > a.disc_s[9] - 2) & (a.s < a.disc_s[1] + 6)
-        low, high = a.center[covered].min(0), a.center[covered].max(0)
-        center = (low + high) / 2 + [0, 3.0, 0]
-        jitter = self._rng("position").normal(0, 1.5, 2)
-        center[:2] += jitter
-        if isinstance(fov, str):
-            if fov not in ("neck", "full"):
-                raise ValueError(f"expected fov 'neck', 'full' or (RL, AP, SI) mm, got {fov!r}")
-            along = float(high[2] - low[2])
-            size = (64.0, 64.0, along)
-            if fov == "full":
-                size = _FULL_FOV.get(seq.kind, (192.0, 192.0, along))
-        else:
-            size = tuple(float(f) for f in fov)
-            if len(size) != 3 or min(size) <= 0 or max(size) > 500:
-                raise ValueError(f"expected fov as three lengths up to 500 mm, got {fov}")
-        voxel = np.array([*seq.voxel_mm, seq.spacing_mm])
-        shape = tuple(int(n) for n in np.maximum(np.round(np.array(size) / voxel), 1))
-        if shape[0] < 16 or shape[1] < 16:
-            raise ValueError(
-                f"expected at least 16 voxels across the neck, got {shape[:2]}; "
-                "enlarge fov or use smaller voxel_mm"
-            )
-        ap, rl = np.deg2rad(tilt_deg)
-        if max(abs(ap), abs(rl)) > np.pi / 4:
-            raise ValueError(f"expected tilt_deg up to 45 degrees, got {tilt_deg}")
-        about_x = np.array([[1, 0, 0], [0, np.cos(ap), np.sin(ap)], [0, -np.sin(ap), np.cos(ap)]])
-        about_y = np.array([[np.cos(rl), 0, np.sin(rl)], [0, 1, 0], [-np.sin(rl), 0, np.cos(rl)]])
-        affine = np.eye(4)
-        affine[:3, :3] = about_x @ about_y @ np.diag(voxel)
-        affine[:3, 3] = center - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
-        return Grid(affine, shape, seq.thickness_mm)  # type: ignore[arg-type]
 
     # ---- labels -------------------------------------------------------------------------------
     def levels(self, img: nib.Nifti1Image) -> nib.Nifti1Image:
@@ -431,7 +387,8 @@ class Subject:
         True
         """
         a = self.anatomy
-        grid = Grid(np.asarray(img.affine, float), img.shape[:3], 1.0)
+        nx, ny, nz = img.shape[:3]
+        grid = Grid(np.asarray(img.affine, float), (nx, ny, nz), 1.0)
         labels = np.zeros(grid.shape, dtype=np.uint8)
         i, j = np.meshgrid(np.arange(grid.shape[0]), np.arange(grid.shape[1]), indexing="ij")
         for k in range(grid.shape[2]):
@@ -460,7 +417,7 @@ class Subject:
         >>> subject = simulate_subject(seed=0)
         >>> image, _ = subject.acquire("T2star", fov=(40, 40, 20))
         >>> discs = subject.discs(image).get_fdata()
-        >>> len(set(discs[discs > 0])) == (discs > 0).sum()
+        >>> len(set(discs[discs > 0])) == np.count_nonzero(discs)
         True
         """
         labels = np.zeros(img.shape[:3], dtype=np.uint8)
@@ -477,75 +434,7 @@ class Subject:
         a = self.anatomy
         points = {}
         for disc in range(1, 13):
-            index = int(np.rint((a.disc_s[disc] - a.s[0]) / 0.25))
+            index = int(np.rint((a.disc_s[disc] - a.s[0]) / STEP))
             forward = a.sac_ap[index] + a.sac_shift[index] + 1.0
             points[disc] = a.center[index] + forward * a.front[index]
         return points
-
-
-class SliceScanner:
-    """One axial slice of a subject whose tissue fractions are kept; see `slice_scanner`."""
-
-    def __init__(self, subject: Subject, grid: Grid) -> None:
-        self._subject, self._grid = subject, grid
-        self._slabs: dict[tuple[bool, bool], Slab] = {}
-
-    def acquire(self, contrast: str, **options: Any) -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
-        """Scan the slice.
-
-        Parameters
-        ----------
-        contrast : str
-            As in `Subject.acquire`.
-        **options
-            Sequence parameters and effects as there, ``seed`` and ``effects``; the sampling is
-            that of the scanner, and there is no motion.
-
-        Returns
-        -------
-        image, truth : Nifti1Image
-            Shape (nx, ny, 1).
-        """
-        fixed = {"voxel_mm", "thickness_mm", "spacing_mm", "fov", "grid", "tilt_deg"} & set(options)
-        if fixed:
-            raise ValueError(
-                f"expected options of the sequence, got {', '.join(sorted(fixed))}; the sampling "
-                "is fixed, make another slice_scanner with it"
-            )
-        options = dict(options)
-        seq, effects = split_options(contrast, options)
-        seed = options.pop("seed", 0)
-        if options:
-            make_sequence(contrast, **options)  # raises, naming the options there are
-        is_3d = seq.kind in ("mprage", "tse")
-        key = (effects.partial_volume, effects.slice_profile and not is_3d)
-        if key not in self._slabs:
-            self._slabs[key] = Slab(
-                self._subject._neck, self._grid, slices=slice(0, 1), shift_mm=np.zeros((1, 2)),
-                partial_volume=key[0], profile=key[1],
-            )  # fmt: skip
-        slab = self._slabs[key]
-        water, fat = signal_rows(seq, self._subject._tissues, effects)
-        signal = slab.signal(water, fat, truncation=effects.truncation)
-        rng = self._subject._rng("slice", contrast, seed)
-        image = receive(signal, slab.field, seq, self._grid, effects=effects, rng=rng)
-        return _as_image(image[0, :, :, None], self._grid), _as_image(
-            slab.truth[0, :, :, None], self._grid
-        )
-
-
-def split_options(contrast: str, options: dict[str, Any]) -> tuple[Sequence, Effects]:
-    """Take sequence parameters and effect switches out of mixed options."""
-    effects = Effects.all_set_to(bool(options.pop("effects", True)))
-    switches = {k: bool(options.pop(k)) for k in list(options) if k in _EFFECTS}
-    names = [k for k in options if k in Sequence.__dataclass_fields__]
-    changes = {k: options.pop(k) for k in names}
-    if "thickness_mm" in changes and "spacing_mm" not in changes:
-        changes["spacing_mm"] = changes["thickness_mm"]
-    return make_sequence(contrast, **changes), replace(effects, **switches)
-
-
-def _as_image(data: Array, grid: Grid) -> nib.Nifti1Image:
-    image = nib.Nifti1Image(data.astype(np.float32), grid.affine)
-    image.header.set_xyzt_units("mm", "sec")
-    return image
