@@ -9,22 +9,31 @@ couples neighbouring slices through their common prior.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
+from .contours import (
+    ANGLES,
+    STEP_MM,
+    along_rays,
+    area_fraction,
+    centroid,
+    closed_contours,
+    low_pass,
+    subgrid,
+)
 from .detection import Tube, find_cord
 
-ANGLES = 2 * np.pi * np.arange(48) / 48
-STEP_MM = 0.25  # radial step of the contour search
 REACH_MM = 3.5  # how far from the prior the contour is sought
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a contrast sets.
+    """What a contrast sets; beyond the polarity the defaults sit on a plateau for all four.
 
     Attributes
     ----------
@@ -55,11 +64,12 @@ PARAMETERS = {
 }
 
 ROUNDS = 4
-STIFFNESS = 2.0  # cost of a step between neighbouring angles, 1/mm²
 SMOOTH_MM = 5.0  # along the cord: prior and intensity levels
 EVIDENCE_FLOOR = 0.8  # edge contrast over interior scatter; noise stays below 0.7
 EVIDENCE_SHARE = 0.2  # of the best slices' evidence: below, the image says nothing
-NO_CORD = 1.2
+LEAST_EVIDENCE = 1.4  # of the best slice; white noise reaches 1.35
+LEAST_SCORE = 12.7  # of the detection; see Tube.score
+WRONG_POLARITY = -2.0
 GAP_MM = 80.0  # the longest stretch without evidence that is bridged
 GROWTH = 1.9  # times the area 20 mm before: no longer cord but brain stem or leak
 
@@ -100,7 +110,25 @@ def propagate(
     tube = find_cord(data, spacing, bright=parameters.bright, hints=hints)
     report()
     center, radius = fit_contours(data, spacing, tube, parameters, report=report)
-    first, last = find_extent(data, spacing, center, radius, parameters)
+    evidence = edge_evidence(data, spacing, center, radius, parameters)
+    found = evidence.max() >= LEAST_EVIDENCE and (tube.score >= LEAST_SCORE or hints is not None)
+    looks, opposite = ("bright", "dark") if parameters.bright else ("dark", "bright")
+    advice = ""
+    if tube.margin < WRONG_POLARITY:
+        others = [repr(name) for name, p in PARAMETERS.items() if p.bright != parameters.bright]
+        advice = (
+            f"The cord looks {opposite} here, so contrast {contrast!r} may be wrong. Look at the "
+            f"image: a {opposite} cord is run as {' or '.join(others)}."
+        )
+    if not found:
+        raise ValueError(
+            f"No spinal cord found: nothing in the image looks like a {looks} cord in a {opposite} "
+            "surround. "
+            + (advice or "Check the contrast, or point at the cord with centerline= or seed_mm=.")
+        )
+    if advice:
+        warnings.warn(advice, stacklevel=4)  # the caller of segment_cord
+    first, last = find_extent(evidence, radius, float(spacing[2]))
     return area_fraction(data.shape, spacing, center, radius, range(first, last + 1))
 
 
@@ -150,12 +178,12 @@ def fit_contours(
         cost = np.where(grid < 1.5, 10.0, cost)[..., sought]
 
         index = closed_contours(cost)
-        radius = _low_pass(prior + offsets[sought][0] + _subgrid(cost, index) * STEP_MM)
+        radius = low_pass(prior + offsets[sought][0] + subgrid(cost, index) * STEP_MM)
         strength_of_edge = np.take_along_axis(edge[..., sought], index[..., None], 2)
         trust = np.clip(strength_of_edge[..., 0], 0, 1).mean(axis=1, keepdims=True) ** 2 + 1e-3
         report()
 
-        moved = center + _centroid(radius)
+        moved = center + centroid(radius)
         new_center = _weighted_smooth(moved, trust, SMOOTH_MM / 2, dz) if thin else moved
         centered = np.fft.rfft(radius, axis=1)
         centered[:, 1] = 0  # the first harmonic is the shift that the centre took
@@ -166,141 +194,48 @@ def fit_contours(
     return last
 
 
-def find_extent(
+def edge_evidence(
     data: np.ndarray,
     spacing: np.ndarray,
     center: np.ndarray,
     radius: np.ndarray,
     parameters: Parameters,
-) -> tuple[int, int]:
-    """First and last slice of the cord: walk out from the best slice while the image says so.
-
-    The evidence of a slice is the step across its contour over the scatter inside it.
-    """
-    sign = -1.0 if parameters.bright else 1.0
-    dz = float(spacing[2])
+) -> np.ndarray:
+    """Step across the contour over the scatter inside it, per slice, shape (Z,), no unit."""
     rim = np.array([0.5, 0.9, 1.3])
     outer = along_rays(data, spacing, center, radius[..., None] + rim).mean(axis=(1, 2))
     inner = along_rays(data, spacing, center, radius[..., None] - rim).mean(axis=(1, 2))
     scatter = _interior(data, spacing, center, radius, 0.8).std(axis=(1, 2))
-    evidence = _smooth_z(sign * (outer - inner) / np.maximum(scatter, 1e-9), 4.0, dz)
-    if evidence.max() < NO_CORD:
-        raise ValueError(
-            "No spinal cord found: nothing in the image looks like a "
-            f"{'bright cord in a dark' if parameters.bright else 'dark cord in a bright'} surround. "
-            "Check the contrast, or point at the cord with centerline= or seed_mm=."
-        )
+    step = (inner - outer) if parameters.bright else (outer - inner)
+    return _smooth_z(step / np.maximum(scatter, 1e-9), 4.0, float(spacing[2]))
+
+
+def find_extent(evidence: np.ndarray, radius: np.ndarray, dz: float) -> tuple[int, int]:
+    """First and last slice of the cord: walk out from the best slice while the image says so.
+
+    Parameters
+    ----------
+    evidence : ndarray of shape (Z,)
+    radius : ndarray of shape (Z, 48), mm
+    dz : float
+        Distance between slices, mm.
+    """
+    threshold = max(EVIDENCE_FLOOR, EVIDENCE_SHARE * float(np.percentile(evidence, 95)))
     area = _smooth_z(np.pi * (radius**2).mean(axis=1), 4.0, dz)
-    threshold = max(EVIDENCE_FLOOR, EVIDENCE_SHARE * np.percentile(evidence, 95))
-    good = evidence >= threshold
     back = max(1, round(20 / dz))
     best = int(evidence.argmax())
     ends = []
     for step in (-1, 1):
-        last = best
-        k = best + step
-        while 0 <= k < len(good) and abs(k - last) * dz <= max(GAP_MM, dz):
-            before = np.clip(k - step * back, min(best, k), max(best, k))
-            if area[k] > GROWTH * area[before]:
+        last, k = best, best + step
+        while 0 <= k < len(evidence) and abs(k - last) * dz <= max(GAP_MM, dz):
+            nearer = k - step * min(back, abs(k - best))
+            if area[k] > GROWTH * area[nearer]:
                 break
-            if good[k]:
+            if evidence[k] >= threshold:
                 last = k
             k += step
         ends.append(last)
     return ends[0], ends[1]
-
-
-def area_fraction(
-    shape: tuple[int, ...],
-    spacing: np.ndarray,
-    center: np.ndarray,
-    radius: np.ndarray,
-    slices: range,
-    *,
-    samples: int = 5,
-) -> np.ndarray:
-    """Fraction of each voxel's area inside the contours, by `samples` × `samples` points."""
-    mask = np.zeros(shape, dtype=np.float32)
-    within = (np.arange(samples) - (samples - 1) / 2) / samples
-    angles = np.append(ANGLES, 2 * np.pi)
-    for k in slices:
-        reach = radius[k].max()
-        low = np.clip(np.floor((center[k] - reach) / spacing[:2]), 0, None).astype(int)
-        high = np.clip(np.ceil((center[k] + reach) / spacing[:2]) + 1, 0, shape[:2]).astype(int)
-        if (high <= low).any():
-            continue
-        x, y = (
-            (np.arange(lo, hi)[:, None] + within).ravel() * s - c
-            for lo, hi, s, c in zip(low, high, spacing, center[k], strict=False)
-        )
-        angle = np.arctan2(y, x[:, None]) % (2 * np.pi)
-        edge = np.interp(angle, angles, np.append(radius[k], radius[k, 0]))
-        nx, ny = high - low
-        points = (np.hypot(x[:, None], y) <= edge).reshape(nx, samples, ny, samples)
-        mask[low[0] : high[0], low[1] : high[1], k] = points.mean(axis=(1, 3))
-    return mask
-
-
-def along_rays(
-    data: np.ndarray, spacing: np.ndarray, center: np.ndarray, radius: np.ndarray
-) -> np.ndarray:
-    """Linear interpolation at distances `radius` (Z, 48, R) in mm from the centres (Z, 2)."""
-    x = (center[:, 0, None, None] + radius * np.cos(ANGLES)[:, None]) / spacing[0]
-    y = (center[:, 1, None, None] + radius * np.sin(ANGLES)[:, None]) / spacing[1]
-    z = np.broadcast_to(np.arange(len(center))[:, None, None], x.shape)
-    return ndimage.map_coordinates(data, [x, y, z], order=1, mode="nearest", output=np.float32)
-
-
-def closed_contours(cost: np.ndarray) -> np.ndarray:
-    """Cheapest closed contour of each slice, by two turns of dynamic programming.
-
-    Parameters
-    ----------
-    cost : ndarray of shape (Z, N, R)
-        Cost of radius index r at angle n.
-
-    Returns
-    -------
-    ndarray of shape (Z, N), int
-    """
-    rows, n, _ = cost.shape
-    total, moves = cost[:, 0], []
-    for t in range(1, 2 * n + 1):
-        total, move = _cheapest_step(total)
-        moves.append(move)
-        total = total + cost[:, t % n]
-    contour = np.empty((rows, n), dtype=int)
-    index = total.argmin(axis=1)
-    for t in range(2 * n, 0, -1):
-        if n // 2 < t <= n + n // 2:  # the turn in the middle no longer feels its ends
-            contour[:, t % n] = index
-        index = index + moves[t - 1][np.arange(rows), index]
-    return contour
-
-
-def _cheapest_step(total: np.ndarray, reach: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    best, move = total.copy(), np.zeros(total.shape, dtype=np.int8)
-    for d in range(1, reach + 1):
-        penalty = STIFFNESS * (d * STEP_MM) ** 2
-        for here, there, step in (
-            (slice(None, -d), slice(d, None), d),
-            (slice(d, None), slice(None, -d), -d),
-        ):
-            candidate = total[:, there] + penalty
-            better = candidate < best[:, here]
-            best[:, here][better] = candidate[better]
-            move[:, here][better] = step
-    return best, move
-
-
-def _subgrid(cost: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Index of the minimum, refined by the parabola through its neighbours."""
-    inner = np.clip(index, 1, cost.shape[2] - 2)
-    low, here, high = (
-        np.take_along_axis(cost, inner[..., None] + step, 2)[..., 0] for step in (-1, 0, 1)
-    )
-    shift = 0.5 * (low - high) / np.maximum(low - 2 * here + high, 1e-6)
-    return inner + np.clip(shift, -0.5, 0.5)
 
 
 def _interior(
@@ -309,20 +244,6 @@ def _interior(
     """Samples that cover the inner `share` of the contour evenly by area, shape (Z, 48, 6)."""
     fractions = share * np.sqrt((np.arange(6) + 0.5) / 6)
     return along_rays(data, spacing, center, radius[..., None] * fractions)
-
-
-def _centroid(radius: np.ndarray) -> np.ndarray:
-    """Centroid of the contours relative to their centre, shape (Z, 2), mm."""
-    area = (radius**2).sum(axis=1) / 2
-    return np.stack(
-        [(radius**3 * f(ANGLES)).sum(axis=1) / 3 / area for f in (np.cos, np.sin)], axis=1
-    )
-
-
-def _low_pass(radius: np.ndarray, harmonics: int = 6) -> np.ndarray:
-    spectrum = np.fft.rfft(radius, axis=1)
-    spectrum[:, harmonics + 1 :] = 0
-    return np.maximum(np.fft.irfft(spectrum, len(ANGLES), axis=1), 1.0)
 
 
 def _smooth_z(values: np.ndarray, sigma_mm: float, dz: float) -> np.ndarray:
