@@ -176,14 +176,13 @@ def slice_centres(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Slices with mask, their centres of mass in voxels (n, 2), and their sums of weights."""
     box = bounding_box(data)
-    x, y, z = np.nonzero(data[box])
-    w = data[box][x, y, z].astype(float) if weighted else np.ones(len(z))
-    x, y, z = x + box[0].start, y + box[1].start, z + box[2].start
-    depth = data.shape[2]
-    mass = np.bincount(z, w, depth)
-    slices = np.flatnonzero(mass > 0)
-    centres = np.stack([np.bincount(z, w * x, depth), np.bincount(z, w * y, depth)], axis=1)
-    return slices, centres[slices] / mass[slices, None], mass[slices]
+    part = data[box] if weighted else data[box] != 0
+    along_x, along_y = part.sum(axis=1, dtype=float), part.sum(axis=0, dtype=float)
+    mass = along_x.sum(axis=0)
+    hit = np.flatnonzero(mass > 0)
+    x, y = (np.arange(part.shape[i]) + box[i].start for i in (0, 1))
+    centres = np.stack([x @ along_x, y @ along_y], axis=1)[hit] / mass[hit, None]
+    return hit + box[2].start, centres, mass[hit]
 
 
 def smooth_curve(
