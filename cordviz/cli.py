@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import subprocess
 import sys
 import warnings
 from collections.abc import Sequence
@@ -15,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import __version__
+from ._export import installed, png_figures
 from ._files import atomic_path
 from .contrasts import closest_contrast
 from .images import load_image, load_mask, save_mask
 
 if TYPE_CHECKING:
     import pandas as pd
-    import plotly.graph_objects as go
 
 FILE = click.Path(path_type=Path)
 DIGITS = "%.8g"
@@ -201,7 +199,7 @@ def demo(
         "csa_profile": plot_csa_profile(table, title=f"{title}: area of {method}"),
     }
     pages = {key: fig.to_html(include_plotlyjs=True) for key, fig in figures.items()}
-    pngs, why_no_png = _pngs(figures)
+    pngs, why_no_png = png_figures(figures)
 
     output.mkdir(parents=True, exist_ok=True)
     written = [save_mask(seg, output / f"{name}_label-SC_softseg.nii.gz")]
@@ -229,19 +227,15 @@ def demo(
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def lab(options: tuple[str, ...]) -> None:
     """Open JupyterLab on the notebooks; OPTIONS go to JupyterLab."""
-    if not _installed("jupyterlab"):
+    if not installed("jupyterlab"):
         raise click.ClickException(
             'JupyterLab is not installed. Install it with: pip install "cordviz[lab]"'
         )
     folder = _notebooks()
     click.echo(f"notebooks: {folder}")
-    done = subprocess.run([sys.executable, "-m", "jupyterlab", *options, str(folder)], check=False)
-    if done.returncode:
-        raise click.ClickException(f"JupyterLab ended with code {done.returncode}.")
+    from jupyterlab.labapp import main as open_lab
 
-
-def _installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+    open_lab([*options, str(folder)])  # in this process: what stops it stops the server
 
 
 def _notebooks() -> Path:
@@ -284,25 +278,6 @@ def _c2c3(table: pd.DataFrame) -> float | None:
     if not {2, 3} <= set(table.loc[table["area_mm2"].notna(), "level"]):
         return None
     return mean_csa(table, levels=(2, 3))
-
-
-def _pngs(figures: dict[str, go.Figure]) -> tuple[dict[str, bytes], str | None]:
-    """Figures as PNG, or why there are none: a browser is wanted but never required."""
-    if not _installed("kaleido"):
-        return {}, 'kaleido is not installed (pip install "cordviz[lab]")'
-    import kaleido
-
-    pngs = {}
-    try:
-        for key, fig in figures.items():
-            size = {"width": fig.layout.width, "height": fig.layout.height}
-            # without mathjax=False, kaleido asks a server for it
-            pngs[key] = kaleido.calc_fig_sync(
-                fig, opts={"format": "png", "scale": 2, **size}, kopts={"mathjax": False}
-            )
-    except Exception as error:  # whatever a browser may die of, the demo's results stand
-        return {}, _one_line(str(error)).split(". ")[0] or type(error).__name__
-    return pngs, None
 
 
 def _write(path: Path, content: str | bytes) -> Path:

@@ -129,7 +129,10 @@ def load_image(
         data = _reduce(img, reduce, bvals)
         check_3d(data.shape)
     check_image(data)
-    return on_grid(data, img)
+    loaded = on_grid(data, img)
+    if img.get_filename():
+        loaded.set_filename(img.get_filename())  # for provenance: sidecars name it
+    return loaded
 
 
 def load_mask(mask: ImageLike, *, name: str = "mask") -> Nifti1Image:

@@ -130,6 +130,8 @@ def test_a_path_a_string_and_an_image_give_the_same(numbers, tmp_path):
     img.to_filename(path)
     hashes = {sha256_of(load_image(source)) for source in (path, str(path), img)}
     assert len(hashes) == 1
+    assert load_image(path).get_filename() == str(path)
+    assert load_image(image_of(numbers)).get_filename() is None
 
 
 def test_the_callers_image_is_left_alone(oblique_image):

@@ -2,22 +2,15 @@
 
 from pathlib import Path
 
-import kaleido
-
 import cordviz as cv
+from cordviz._export import png_figures
 
 subject = cv.simulate_subject(seed=0)
 img, _ = subject.acquire("T2w")
 seg = cv.segment_cord(img, method="propseg", contrast="t2", progress=False)
 figure = cv.plot_segmentation(img, seg, levels=subject.levels(img))
-png = kaleido.calc_fig_sync(
-    figure,
-    opts={
-        "format": "png",
-        "scale": 1.5,
-        "width": figure.layout.width,
-        "height": figure.layout.height,
-    },
-    kopts={"mathjax": False},
-)
-Path(__file__).with_name("segmentation.png").write_bytes(png)
+pngs, problem = png_figures({"segmentation": figure}, scale=1.5)
+if problem:
+    raise SystemExit(problem)
+for name, png in pngs.items():
+    Path(__file__).with_name(f"{name}.png").write_bytes(png)
