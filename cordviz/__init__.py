@@ -1,18 +1,10 @@
-"""cordviz: segment the spinal cord, measure its area, and see how both depend on MRI contrast."""
+"""cordviz: segment the spinal cord, measure its area, and see how both depend on MRI contrast.
 
-from .contrasts import closest_contrast, guess_contrast
-from .images import load_image, save_mask
-from .plots import plot_csa_profile, plot_segmentation
-from .segmentation import segment_cord
+The public names are listed in ``__init__.pyi``; each is imported when it is first used.
+"""
 
-__version__ = "0.1.0"
+import lazy_loader
 
-__all__ = [
-    "closest_contrast",
-    "guess_contrast",
-    "load_image",
-    "plot_csa_profile",
-    "plot_segmentation",
-    "save_mask",
-    "segment_cord",
-]
+from ._version import __version__ as __version__
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

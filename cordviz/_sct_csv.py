@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._files import atomic_path
+from ._version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,6 @@ def save_sct_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     >>> float(pd.read_csv(path)["MEAN(area)"].mean())
     80.0
     """
-    from . import __version__
 
     rows = _rows(table)
     now = datetime.now().strftime("%Y-%m-%d %H:%M:%S")

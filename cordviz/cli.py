@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import __version__
 from ._export import installed, png_figures
 from ._files import atomic_path
+from ._version import __version__
 from .contrasts import closest_contrast
 from .images import load_image, load_mask, save_mask
 

@@ -17,6 +17,7 @@ from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, orn
 
 from ._files import atomic_path
 from ._validation import check_3d, check_image, check_mask, check_spatial
+from ._version import __version__
 
 ImageLike = str | os.PathLike[str] | Nifti1Image
 
@@ -130,8 +131,8 @@ def load_image(
         check_3d(data.shape)
     check_image(data)
     loaded = on_grid(data, img)
-    if img.get_filename():
-        loaded.set_filename(img.get_filename())  # for provenance: sidecars name it
+    if file := img.get_filename():
+        loaded.set_filename(file)  # for provenance: sidecars name it
     return loaded
 
 
@@ -232,7 +233,6 @@ def save_mask(seg: Nifti1Image, path: str | os.PathLike[str]) -> Path:
     >>> cv.save_mask(seg, tempfile.mkdtemp() + "/sub-01_T2w_seg.nii.gz").name
     'sub-01_T2w_seg.nii.gz'
     """
-    from . import __version__
 
     target = Path(path)
     stem = target.name.removesuffix(".gz").removesuffix(".nii")

@@ -1,0 +1,15 @@
+from . import datasets as datasets
+from ._version import __version__ as __version__
+from .contrasts import closest_contrast as closest_contrast
+from .contrasts import guess_contrast as guess_contrast
+from .images import load_image as load_image
+from .images import save_mask as save_mask
+from .levels import levels_from_discs as levels_from_discs
+from .morphometry import aggregate_shape as aggregate_shape
+from .morphometry import mean_csa as mean_csa
+from .morphometry import measure_shape as measure_shape
+from .morphometry import save_sct_csv as save_sct_csv
+from .plots import plot_csa_profile as plot_csa_profile
+from .plots import plot_segmentation as plot_segmentation
+from .segmentation import segment_cord as segment_cord
+from .simulation import simulate_subject as simulate_subject
