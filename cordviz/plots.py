@@ -79,7 +79,7 @@ def plot_segmentation(
     >>> cord = np.repeat((np.hypot(x, y) < 5)[..., None], 9, axis=2)
     >>> image = nib.Nifti1Image(np.where(cord, 100.0, 300.0), np.diag([1, 1, 3, 1]))
     >>> seg = nib.Nifti1Image(cord.astype("u1"), image.affine)
-    >>> fig = cv.plots.plot_segmentation(image, seg, slices=4)
+    >>> fig = cv.plot_segmentation(image, seg, slices=4)
     >>> fig.layout.xaxis.scaleanchor
     'y'
     """
@@ -188,7 +188,7 @@ def plot_csa_profile(
     >>> import cordviz as cv, pandas as pd
     >>> table = pd.DataFrame({"slice": [0, 1, 2, 3], "level": [3, 3, 2, 2],
     ...                       "area_mm2": [73.0, 72, 71, 70], "length_mm": 5.0})
-    >>> fig = cv.plots.plot_csa_profile(table)
+    >>> fig = cv.plot_csa_profile(table)
     >>> [float(x) for x in fig.data[-1].x]
     [-7.5, -2.5, 2.5, 7.5]
     """
