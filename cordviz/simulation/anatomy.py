@@ -236,7 +236,7 @@ class Anatomy:
 
     def _center_outline(self) -> None:
         """Shift of the polar origin that puts the outline's centroid onto the centreline."""
-        phi = np.linspace(0, 2 * np.pi, 720, endpoint=False)
+        phi = np.linspace(0, 2 * np.pi, 240, endpoint=False)
         cos, sin = np.cos(phi), np.sin(phi)
         radius = np.sqrt(outline_squared(cos, sin, self.shape_coef[..., None]))
         cube = radius**3 / 3 * (2 * np.pi / phi.size)

@@ -96,18 +96,20 @@ class Canal:
         out = Layers(u.size)
         grain = self.grain(u, v, s)
 
+        # first the share of each pixel that is cord, then what lies around it
+        out.rest = cord.copy()
         for side, back, mid, radius in self.lesions:
             r = np.sqrt((u - side * a) ** 2 + (v - back * b) ** 2 + (0.35 * (s - mid)) ** 2)
-            out.add("lesion", cord * soft(radius * 0.8 - r, 1.0), grain)
+            out.add("lesion", soft(radius * 0.8 - r, 1.0), grain)
         grey = soft((butterfly(x, y) - threshold) * scale, max(width, 0.3))
-        out.add("grey_matter", cord * grey, grain)
-        out.add("white_matter", cord - cord * grey, grain)
-        # what the cord leaves of its pixel belongs to what lies outside
-        outside = np.clip(out.rest, 0, 1)
-        out.rest = outside * soft(sac, width)
-        covered = 1 - outside * (1 - soft(sac + 0.35, width))
-        dura = np.clip(covered - (1 - outside) - out.rest, 0, 1)
-        out.fractions[TISSUES.index("ligament")] += dura
+        out.add("grey_matter", grey, grain)
+        out.add("white_matter", np.ones_like(u), grain)
+        outside, inner = 1 - cord, soft(sac, width)
+        outer = np.maximum(inner, soft(sac + 0.35, width))
+        out.rest = outside * (outer - inner)
+        out.add("ligament", np.ones_like(u))  # the dura
+        out.rest = outside * inner
+        covered = cord + outside * outer
 
         artery = 0.45 - np.sqrt(u * u + (v - 1.04 * b) ** 2)
         out.add("blood", soft(artery, width))

@@ -246,7 +246,7 @@ class Surroundings:
         gap = np.abs((radius - 15.0) % 8.5 - 4.25) - 4.25 + self._septum + 0.25 * mid
         gap = np.where(radius > 15, gap, -1.0)
         angle = np.arctan2(p.side, -(v + 6)) * np.minimum(radius, 40)
-        cleft = np.abs((angle + 2.5 * slow) % 17.0 - 8.5) - 8.5 + 0.45 + 0.3 * mid
+        cleft = np.abs((angle + 8.5 + 2.5 * slow) % 17.0 - 8.5) - 8.5 + 0.45 + 0.3 * mid
         raphe = 0.5 + 0.35 * slow - np.abs(u + 0.4 * slow)
         raphe = np.where(v < p.back - 4, raphe, -1.0)
         streaks = 0.45 * (p.fine + 0.5 * mid - 2.05)
