@@ -21,8 +21,8 @@ from .sampling import Grid
 #: "one-sided" draws every contrast too large by different amounts, so that nothing cancels.
 CONVENTIONS_MM: dict[str, dict[str, float]] = {
     "published": {
-        "T1w": -0.14, "T2w": 0.07, "T2star": 0.16, "MT-on": -0.06, "MT-off": 0.0,
-        "GRE-T1w": -0.10, "DWI": -0.235, "fMRI": 0.0,
+        "T1w": -0.095, "T2w": 0.125, "T2star": 0.16, "MT-on": -0.015, "MT-off": 0.0,
+        "GRE-T1w": -0.065, "DWI": -0.195, "fMRI": 0.0,
     },
     "zero": {},
     "one-sided": {
