@@ -19,8 +19,9 @@ import numpy as np
 
 from cordviz.datasets import load_simulated_study
 from cordviz.simulation import Subject, simulate_subject
-from cordviz.simulation.physics import PRESETS, tissue_signals
+from cordviz.simulation.physics import tissue_signals
 from cordviz.simulation.raters import CONVENTIONS_MM, visible_edge
+from cordviz.simulation.sequences import PRESETS
 from cordviz.simulation.tissues import TISSUES, draw_tissues
 
 # EVIDENCE section 6: mean and SD per level C1 to T1

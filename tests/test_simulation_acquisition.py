@@ -122,6 +122,15 @@ def test_truncation_rings_but_keeps_the_total_signal(subject):
     assert data(rings).max() > 1.01 * data(sharp).max()
 
 
+def test_truncation_does_not_move_the_picture(subject):
+    sharp = data(subject.acquire("T2w", **IDEAL)[0])
+    rings = data(subject.acquire("T2w", truncation=True, **IDEAL)[0])
+    for axis in (0, 1):
+        slope = np.gradient(sharp, axis=axis)
+        shift = -np.sum((rings - sharp) * slope) / np.sum(slope**2)
+        assert abs(shift) < 0.02  # voxels
+
+
 def test_flow_only_darkens_csf(subject):
     still, truth = subject.acquire("T2w", **IDEAL)
     moving, _ = subject.acquire("T2w", flow=True, **IDEAL)

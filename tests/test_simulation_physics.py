@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 
 from cordviz.simulation import simulate_subject
-from cordviz.simulation.physics import (
-    PRESETS,
-    at_field,
-    make_sequence,
-    mprage,
-    spin_echo,
-    spoiled_gre,
-    tissue_signals,
-)
+from cordviz.simulation.physics import at_field, mprage, spin_echo, spoiled_gre, tissue_signals
+from cordviz.simulation.sequences import PRESETS, make_sequence
 from cordviz.simulation.tissues import TISSUES, draw_tissues
 
 T1_T2 = [(857.0, 73.0), (973.0, 76.0), (4237.0, 1784.0), (382.0, 68.0)]

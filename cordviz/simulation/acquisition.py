@@ -8,8 +8,9 @@ import numpy as np
 from scipy import fft
 
 from .layers import Array
-from .physics import Sequence, tissue_signals
+from .physics import tissue_signals
 from .sampling import Grid, Neck, Slab
+from .sequences import Sequence
 from .tissues import TISSUES, TissueValues
 
 # fat precesses 440 Hz slower than water at 3 T

@@ -11,8 +11,8 @@ import numpy as np
 from .acquisition import Effects, receive, signal_rows
 from .anatomy import Anatomy
 from .layers import Array
-from .physics import Sequence, make_sequence
 from .sampling import Grid, Neck, Slab
+from .sequences import Sequence, make_sequence
 from .tissues import TissueValues
 
 _FULL_FOV = {"mprage": (192.0, 256.0, 256.0), "tse": (64.0, 256.0, 256.0)}

@@ -10,14 +10,16 @@ import nibabel as nib
 import numpy as np
 
 from .acquisition import Scan, scan
-from .anatomy import STEP, Anatomy, Options, outline_squared
+from .anatomy import Anatomy
 from .canal import Canal
 from .layers import Array
+from .options import Options
 from .raters import convention_offset, draw_mask
 from .sampling import Grid, Neck
 from .scanner import SliceScanner, as_image, place_grid, split_options
 from .surroundings import Surroundings
 from .tissues import draw_tissues
+from .truth import disc_points, label_levels, level_mean, plane_area
 
 
 def simulate_subject(
@@ -112,17 +114,20 @@ class Subject:
         Perpendicular to the centreline and averaged over the arc length of the level, which
         extends from disc to disc.
         """
-        return {k: self._level_mean(self.anatomy.area, k) for k in range(1, 9)}
+        return self._per_level(self.anatomy.area)
 
     @property
     def diameter_AP_mm(self) -> dict[int, float]:
         """Anterior–posterior axis of the cord's ellipse (equal second moments) per level, mm."""
-        return {k: self._level_mean(self.anatomy.diameter_ap, k) for k in range(1, 9)}
+        return self._per_level(self.anatomy.diameter_ap)
 
     @property
     def diameter_RL_mm(self) -> dict[int, float]:
         """Right–left axis of the cord's ellipse (equal second moments) per level, mm."""
-        return {k: self._level_mean(self.anatomy.diameter_rl, k) for k in range(1, 9)}
+        return self._per_level(self.anatomy.diameter_rl)
+
+    def _per_level(self, profile: Array) -> dict[int, float]:
+        return {k: level_mean(self.anatomy, profile, k) for k in range(1, 9)}
 
     def mean_csa_mm2(self, levels: tuple[int, ...] = (2, 3)) -> float:
         """Exact area averaged over the arc length of several levels, mm².
@@ -136,12 +141,6 @@ class Subject:
         """
         length = [self.anatomy.disc_s[k] - self.anatomy.disc_s[k + 1] for k in levels]
         return float(np.average([self.csa_mm2[k] for k in levels], weights=length))
-
-    def _level_mean(self, profile: Array, level: int) -> float:
-        top, bottom = self.anatomy.disc_s[level], self.anatomy.disc_s[level + 1]
-        s = np.linspace(bottom, top, 801)
-        values = np.interp(s, self.anatomy.s, profile)
-        return float(np.trapezoid(values, s) / (top - bottom))
 
     @property
     def centerline_mm(self) -> Array:
@@ -169,40 +168,7 @@ class Subject:
         >>> bool(subject.plane_area_mm2((0, 0, 0)) > 30)
         True
         """
-        a = self.anatomy
-        n = np.asarray(normal, float) / np.linalg.norm(normal)
-        height = (a.center - np.asarray(point, float)) @ n
-        crossing = np.nonzero((height[:-1] < 0) & (height[1:] >= 0))[0]
-        if crossing.size == 0:
-            return float("nan")
-        i = crossing[0]
-        part = height[i] / (height[i] - height[i + 1])
-        middle = a.center[i] + part * (a.center[i + 1] - a.center[i])
-        right = np.cross(a.front[i], n)
-        right /= np.linalg.norm(right)
-        front = np.cross(n, right)
-        psi = np.linspace(0, 2 * np.pi, 720, endpoint=False)
-        ray = np.cos(psi)[:, None] * right + np.sin(psi)[:, None] * front
-        low, high = np.zeros(psi.size), np.full(psi.size, 40.0)
-        for _ in range(40):  # bisection: the section is star-shaped about the centreline
-            half = (low + high) / 2
-            inside = self._inside(middle + half[:, None] * ray)
-            low, high = np.where(inside, half, low), np.where(inside, high, half)
-        return float(0.5 * np.sum(low**2) * (2 * np.pi / psi.size))
-
-    def _inside(self, points: Array) -> Array:
-        """Whether world points lie in the cord, in double precision."""
-        a = self.anatomy
-        index, _, _ = a.locate(*points.T)
-        rest = points - a.center[index]
-        ds = (rest * a.tangent[index]).sum(1)
-        at = index + ds / STEP
-        u, v = (rest * a.right[index]).sum(1), (rest * a.front[index]).sum(1)
-        table = np.arange(a.s.size)
-        half_rl, half_ap = np.interp(at, table, a.a), np.interp(at, table, a.b)
-        x, y = u / half_rl + a.cord[8, index], v / half_ap + a.cord[9, index]
-        r = np.hypot(x, y) + 1e-12
-        return r**2 < outline_squared(x / r, y / r, a.shape_coef[:, index])
+        return plane_area(self.anatomy, point, normal)
 
     # ---- scans --------------------------------------------------------------------------------
     def acquire(self, contrast: str, **options: Any) -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
@@ -386,17 +352,7 @@ class Subject:
         >>> int(subject.levels(image).get_fdata().max()) <= 12
         True
         """
-        a = self.anatomy
-        nx, ny, nz = img.shape[:3]
-        grid = Grid(np.asarray(img.affine, float), (nx, ny, nz), 1.0)
-        labels = np.zeros(grid.shape, dtype=np.uint8)
-        i, j = np.meshgrid(np.arange(grid.shape[0]), np.arange(grid.shape[1]), indexing="ij")
-        for k in range(grid.shape[2]):
-            index, u, v = a.locate(*grid.points(i, j, np.full_like(i, k)))
-            level = np.floor(a.level[index])
-            keep = (a.sac_depth(index, u, v) > 0) & (level >= 1) & (level <= 12)
-            labels[..., k] = np.where(keep, level, 0)
-        return nib.Nifti1Image(labels, img.affine)
+        return nib.Nifti1Image(label_levels(self.anatomy, img.affine, img.shape), img.affine)
 
     def discs(self, img: nib.Nifti1Image) -> nib.Nifti1Image:
         """Intervertebral discs as single labelled voxels on the grid of an image.
@@ -417,7 +373,7 @@ class Subject:
         >>> subject = simulate_subject(seed=0)
         >>> image, _ = subject.acquire("T2star", fov=(40, 40, 20))
         >>> discs = subject.discs(image).get_fdata()
-        >>> len(set(discs[discs > 0])) == np.count_nonzero(discs)
+        >>> bool(len(set(discs[discs > 0])) == np.count_nonzero(discs))
         True
         """
         labels = np.zeros(img.shape[:3], dtype=np.uint8)
@@ -431,10 +387,4 @@ class Subject:
     @property
     def disc_points_mm(self) -> dict[int, Array]:
         """World coordinates in mm of the posterior edge of discs 1 to 12."""
-        a = self.anatomy
-        points = {}
-        for disc in range(1, 13):
-            index = int(np.rint((a.disc_s[disc] - a.s[0]) / STEP))
-            forward = a.sac_ap[index] + a.sac_shift[index] + 1.0
-            points[disc] = a.center[index] + forward * a.front[index]
-        return points
+        return disc_points(self.anatomy)
