@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 #: Told apart by colour-blind readers (after Okabe and Ito 2008) on white paper.
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8A6D00")
+PAGE = 900  #: widest figure in px: fits a notebook on a laptop
 FONT = {"family": "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif", "color": INK}
 
 
@@ -102,8 +103,8 @@ def plot_segmentation(
     top = 28 + 30 * (title is not None) + 26 * (len(masks) > 1)
     bottom, left, right, gap, between = 40, 16, 44, 60, 14
     cuts_mm = sagittal.size_mm[0] + coronal.size_mm[0]
-    scale = min(560 / sagittal.size_mm[1], 400 / cuts_mm, 6)
-    start = 1000 - right - between - cuts_mm * scale  # of the sagittal panel
+    scale = min(560 / sagittal.size_mm[1], 360 / cuts_mm, 6)
+    start = PAGE - right - between - cuts_mm * scale  # of the sagittal panel
     room = (start - gap - left, max(sagittal.size_mm[1] * scale, 360))
     columns = best_columns(len(shown), room)
     axial = view.mosaic(shown, columns)
@@ -222,7 +223,7 @@ def plot_csa_profile(
         "showline": True,
     }
     fig.update_layout(
-        width=900,
+        width=860,
         height=430,
         title={"text": title, "x": 0.02, "y": 0.96} if title else None,
         font={**FONT, "size": 13},
