@@ -52,6 +52,24 @@ def test_truth_of_one_slice_is_the_exact_area_of_its_plane(subject):
         assert data(truth)[..., k].sum() * 0.25 == pytest.approx(exact, rel=0.004)
 
 
+def test_truth_is_centred_on_the_centreline(subject):
+    _, truth = subject.acquire("T1w", voxel_mm=(0.4, 0.4), thickness_mm=2, **IDEAL)
+    values, a = data(truth), subject.anatomy
+    for k in range(values.shape[2]):
+        weight = values[..., k]
+        voxel = [(weight * np.arange(n).reshape(s)).sum() / weight.sum()
+                 for n, s in ((weight.shape[0], (-1, 1)), (weight.shape[1], (1, -1)))]  # fmt: skip
+        place = truth.affine @ [*voxel, k, 1]
+        exact = [np.interp(place[2], a.center[:, 2], a.center[:, axis]) for axis in (0, 1)]
+        np.testing.assert_allclose(place[:2], exact, atol=0.02)
+
+
+def test_truth_is_the_nominal_slice_whatever_the_profile(subject):
+    plain = subject.acquire("T2star", **IDEAL)[1]
+    smooth = subject.acquire("T2star", slice_profile=True, **IDEAL)[1]
+    np.testing.assert_allclose(data(smooth), data(plain), atol=1e-5)
+
+
 def test_image_and_truth_share_a_grid_and_truth_is_a_fraction(subject):
     image, truth = subject.acquire("T2w", **SMALL)
     assert image.shape == truth.shape
