@@ -121,14 +121,14 @@ def scan(
         part = slice(start, min(start + step, nz))
         slab = Slab(
             neck, grid, slices=part, shift_mm=shift[part], partial_volume=effects.partial_volume,
-            profile=effects.slice_profile and not is_3d,
+            profile=effects.slice_profile and not is_3d, with_field=not is_3d,
         )  # fmt: skip
         signal[part] = slab.signal(water, fat, truncation=effects.truncation)
         field[:, part], truth[part] = slab.field, slab.truth
     image = receive(signal, field, seq, grid, effects=effects, rng=rng)
     warped = truth
     if effects.distortion and seq.epi_px_per_hz:
-        warped = _distort(truth, field[0], seq)
+        warped = _distort(truth, field[0] * np.float32(seq.field_t / 3), seq)
     return Scan(grid, *(np.moveaxis(a, 0, 2).copy() for a in (image, truth, warped)))
 
 
@@ -148,7 +148,7 @@ def receive(
         image = water + fat * np.exp(2j * np.pi * turns).astype(np.complex64)
     else:
         image = (water + fat).astype(np.complex64)
-    if effects.susceptibility and gradient_echo:
+    if effects.susceptibility and gradient_echo and seq.kind != "mprage":
         image = image * np.sinc(field[1] * grid.thickness_mm * seq.te_ms * 1e-3)
     if effects.distortion and seq.epi_px_per_hz:
         image = _distort(image, field[0], seq)
@@ -211,8 +211,7 @@ def _sensitivity(grid: Grid, shape: tuple[int, ...], rng: np.random.Generator) -
     y = (np.arange(ny) - (ny - 1) / 2) * grid.voxel_mm[1] / 100
     z = (np.arange(nz) - (nz - 1) / 2) * grid.voxel_mm[2] / 100
     g = rng.normal([0, -0.75, 0, -0.25, -0.1, -0.35], [0.12, 0.15, 0.1, 0.1, 0.1, 0.1])
-    log_x = g[0] * x + g[3] * x**2
-    log_y = g[1] * y + g[4] * y**2
-    log_z = g[2] * z + g[5] * z**2
-    total = log_z[:, None, None] + log_x[:, None] + log_y
-    return np.exp(total).astype(np.float32)
+    along_x = np.exp(g[0] * x + g[3] * x**2).astype(np.float32)
+    along_y = np.exp(g[1] * y + g[4] * y**2).astype(np.float32)
+    along_z = np.exp(g[2] * z + g[5] * z**2).astype(np.float32)
+    return along_z[:, None, None] * (along_x[:, None] * along_y)

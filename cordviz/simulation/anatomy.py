@@ -116,6 +116,11 @@ class Anatomy:
         right /= np.linalg.norm(right, axis=1, keepdims=True)
         self.center, self.tangent, self.right = c, t, right
         self.front = np.cross(t, right)
+        # where to start looking for the nearest point of a height
+        self._bottom = float(c[0, 2])
+        heights = np.arange(self._bottom, c[-1, 2], STEP)
+        nearest = np.interp(heights, c[:, 2], np.arange(self.s.size))
+        self._by_height = np.rint(nearest).astype(np.int32)
         kappa = np.gradient(t, STEP, axis=0)
         self._frame = np.concatenate([c, t, kappa, right, self.front], axis=1).T.astype(np.float32)
 
@@ -125,13 +130,14 @@ class Anatomy:
         A Newton step from the height leads to the nearest point of the centreline: within a
         tenth of a millimetre near the cord, less than a table step, and closely enough far out.
         """
-        guess = np.interp(z, self.center[:, 2], np.arange(self.s.size))
-        f = np.take(self._frame[:9], np.rint(guess).astype(np.int32), axis=1)
+        row = np.clip((z - self._bottom) / STEP, 0, self._by_height.size - 1).astype(np.int32)
+        start = self._by_height[row]
+        f = np.take(self._frame[:9], start, axis=1)
         dx, dy, dz = x - f[0], y - f[1], z - f[2]
         ahead = dx * f[3] + dy * f[4] + dz * f[5]
         bend = dx * f[6] + dy * f[7] + dz * f[8]
-        guess = np.rint(guess).astype(np.float32) + ahead / np.maximum(1 - bend, 0.25) / STEP
-        index = np.clip(np.rint(guess), 0, self.s.size - 1).astype(np.int32)
+        steps = np.rint(ahead / (np.maximum(1 - bend, 0.25) * np.float32(STEP)))
+        index = np.clip(start + steps.astype(np.int32), 0, self.s.size - 1)
         f = np.take(self._frame[[0, 1, 2, 9, 10, 11, 12, 13, 14]], index, axis=1)
         dx, dy, dz = x - f[0], y - f[1], z - f[2]
         u = dx * f[3] + dy * f[4] + dz * f[5]

@@ -55,10 +55,13 @@ class Noise:
 
 def soft(depth: Array, width: float) -> Array:
     """Fraction of a voxel inside a surface at `depth` mm (positive inside), linear edge."""
-    return np.clip(depth / np.float32(width) + np.float32(0.5), 0, 1)
+    alpha = depth * np.float32(1 / width)
+    alpha += np.float32(0.5)
+    return np.clip(alpha, 0, 1, out=alpha)
 
 
 def ellipse(u: Array, v: Array, center: tuple[Any, Any], half: tuple[Any, Any]) -> Array:
     """Approximate depth in mm inside an ellipse."""
     x, y = (u - center[0]) / half[0], (v - center[1]) / half[1]
-    return (1 - np.sqrt(x * x + y * y)) * np.minimum(half[0], half[1])
+    # dtype: a float64 scalar would turn every array that follows into float64
+    return (1 - np.sqrt(x * x + y * y)) * np.minimum(half[0], half[1], dtype=np.float32)

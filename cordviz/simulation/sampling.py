@@ -62,6 +62,8 @@ class Slab:
         False gives every voxel the tissue at its centre.
     profile : bool
         Smooth slice profile instead of a sharp slab.
+    with_field : bool
+        False leaves `field` at zero, for sequences that do not see it.
 
     Attributes
     ----------
@@ -82,7 +84,7 @@ class Slab:
 
     def __init__(
         self, neck: Neck, grid: Grid, *, slices: slice, shift_mm: Array,
-        partial_volume: bool = True, profile: bool = True,
+        partial_volume: bool = True, profile: bool = True, with_field: bool = True,
     ) -> None:  # fmt: skip
         """Sample the tissues."""
         self.neck, self.grid = neck, grid
@@ -103,10 +105,10 @@ class Slab:
         self._weight = (weight / weight.sum()).astype(np.float32)
         self._box = (np.abs(inside) < 0.5).astype(np.float32)
         self._box /= self._box.sum()
-        self._paint_background(nx, ny)
+        self._paint_background(nx, ny, with_field)
         self._paint_sac(nx, ny)
 
-    def _paint_background(self, nx: int, ny: int) -> None:
+    def _paint_background(self, nx: int, ny: int, with_field: bool) -> None:
         anatomy, around = self.neck.anatomy, self.neck.surroundings
         si, sj = self._shift.T[:, :, None, None]
         i, j = np.arange(nx, dtype=np.float32)[:, None] - si, np.arange(ny) - sj
@@ -119,7 +121,7 @@ class Slab:
         shape = (self.k.size, nx, ny)
         self.background = np.zeros((len(TISSUES), *shape), dtype=np.float32)
         reach = self.grid.voxel_mm[0] + 0.25 * self.grid.thickness_mm * (self._z.size > 1) + 0.5
-        self.field = np.empty((2, *shape), dtype=np.float32)
+        self.field = np.zeros((2, *shape), dtype=np.float32)
         near = np.empty(shape, dtype=bool)
         # bands from back to front: each meets only some of the structures
         bands = np.array_split(np.arange(ny), max(1, round(ny * self.grid.voxel_mm[1] / 14)))
@@ -131,8 +133,9 @@ class Slab:
                 target = self.background[..., band]
                 target += w * around.paint(index, u, v, sac, width).reshape(target.shape)
                 if n == middle:
-                    part = self.field[..., band]
-                    part[...] = around.field_hz(index, u, v).reshape(part.shape)
+                    if with_field:
+                        part = self.field[..., band]
+                        part[...] = around.field_hz(index, u, v).reshape(part.shape)
                     near[..., band] = (sac > -reach).reshape(target.shape[1:])
         self._inside = np.nonzero(near)
 
