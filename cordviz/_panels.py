@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import math
+import struct
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +22,24 @@ INK, FAINT = "#26323B", "#87929B"
 HALF = 125  #: half a voxel of cord in `Picture.masks`
 
 
+def png_uri(grey: np.ndarray) -> str:
+    """Encode grey values (uint8, shape (rows, columns)) as a PNG in a data URI.
+
+    Ours because plotly's own encoder needs Pillow, or fails on some arrays without it.
+    """
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        check = zlib.crc32(kind + body)
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)
+
+    rows, columns = grey.shape
+    lines = np.pad(grey, ((0, 0), (1, 0)))  # each line begins with its filter: 0, none
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)  # 8 bits, grey
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    png += chunk(b"IDAT", zlib.compress(lines.tobytes(), 9)) + chunk(b"IEND", b"")
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
 def best_columns(tiles: int, room: tuple[float, float]) -> int:
     """Number of columns that makes square tiles largest."""
     size = {c: min(room[0] / c, room[1] / math.ceil(tiles / c)) for c in range(1, tiles + 1)}
@@ -29,14 +50,12 @@ def add_panel(
     fig: go.Figure, picture: Picture, number: int, place: tuple[float, float, float]
 ) -> None:
     """Put a picture with its contours at (x, y) px from the page's top left, at px per mm."""
-    import plotly.express as px
     import plotly.graph_objects as go
 
     (left, top, scale), (width, height), (dx, dy) = place, picture.size_mm, picture.pixel_mm
     axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
     across = {"x0": dx / 2, "dx": dx}
-    encoded = px.imshow(picture.grey, binary_string=True, zmin=0, zmax=255)
-    image = {"source": encoded.data[0].source, "y0": dy / 2, "dy": dy, "hoverinfo": "skip"}
+    image = {"source": png_uri(picture.grey), "y0": dy / 2, "dy": dy, "hoverinfo": "skip"}
     fig.add_trace(go.Image(**image, **across, **axes))
     for (name, mask), colour in zip(
         picture.masks.items(), itertools.cycle(CONTOUR_COLOURS), strict=False
