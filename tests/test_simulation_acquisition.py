@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from cordviz.simulation import simulate_subject
+from cordviz.simulation.acquisition import _distort
 from cordviz.simulation.raters import CONVENTIONS_MM
+from cordviz.simulation.sequences import make_sequence
 
 SMALL = {"fov": (40, 40, 30)}
 IDEAL = {**SMALL, "effects": False, "partial_volume": True}
@@ -170,6 +172,18 @@ def test_distortion_moves_the_picture_and_not_the_truth(subject):
     assert data(moved).sum() == pytest.approx(data(truth).sum(), rel=0.05)
     unwarped = subject.acquire_warped_truth("T2w", **SMALL)
     np.testing.assert_array_equal(data(unwarped), data(subject.acquire("T2w", **SMALL)[1]))
+
+
+@pytest.mark.parametrize(("direction", "axis"), [("RL", 1), ("AP", 2)])
+def test_distortion_by_a_field_gradient_stretches_and_keeps_the_signal(direction, axis):
+    seq = make_sequence("fMRI", epi_px_per_hz=0.02, phase_encoding=direction)
+    x = np.arange(64.0) - 31.5
+    blob = np.exp(-(x**2) / 40)[:, None] * np.exp(-(x**2) / 40)
+    field = np.broadcast_to((10 * x)[:, None] if axis == 1 else 10 * x, (1, 64, 64))
+    warped = _distort(blob[None].astype(np.float32), field.astype(np.float32), seq)
+    assert warped.sum() == pytest.approx(blob.sum(), rel=0.05)  # would be 20 % off
+    width = [np.sqrt((a.sum(axis=2 - axis) * x**2).sum() / a.sum()) for a in (blob, warped[0])]
+    assert width[1] == pytest.approx(1.22 * width[0], rel=0.04)
 
 
 def test_truth_follows_motion(subject):
