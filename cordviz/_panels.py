@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import itertools
 import math
-import struct
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,21 +22,12 @@ HALF = 125  #: half a voxel of cord in `Picture.masks`
 
 
 def png_uri(grey: np.ndarray) -> str:
-    """Encode grey values (uint8, shape (rows, columns)) as a PNG in a data URI.
+    """Encode grey values (uint8, shape (rows, columns)) as a PNG in a data URI."""
+    from PIL import Image
 
-    Ours because plotly's own encoder needs Pillow, or fails on some arrays without it.
-    """
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        check = zlib.crc32(kind + body)
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)
-
-    rows, columns = grey.shape
-    lines = np.pad(grey, ((0, 0), (1, 0)))  # each line begins with its filter: 0, none
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)  # 8 bits, grey
-    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
-    png += chunk(b"IDAT", zlib.compress(lines.tobytes(), 9)) + chunk(b"IEND", b"")
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    png = io.BytesIO()
+    Image.fromarray(grey).save(png, format="png", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
 
 
 def best_columns(tiles: int, room: tuple[float, float]) -> int:

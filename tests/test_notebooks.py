@@ -1,7 +1,6 @@
 """Notebooks run from top to bottom in a fresh kernel, offline, and are committed bare."""
 
 import os
-import time
 from pathlib import Path
 
 import nbformat
@@ -9,7 +8,7 @@ import pytest
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-SECONDS = 90
+SECONDS = 300  # of one cell; it takes a few, and this is no benchmark
 
 
 def source_of(path):
@@ -28,10 +27,7 @@ def execute(path, monkeypatch, **environment):
     client = NotebookClient(
         source_of(path), timeout=SECONDS, resources={"metadata": {"path": str(FOLDER)}}
     )
-    start = time.monotonic()
-    done = client.execute()
-    assert time.monotonic() - start < SECONDS
-    return done
+    return client.execute()
 
 
 def printed(notebook):

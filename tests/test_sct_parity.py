@@ -199,8 +199,7 @@ def cost(mask: Path, mode: str) -> tuple[float, float]:
     return seconds, memory
 
 
-@pytest.mark.parametrize(("mode", "limit_s"), [("default", 0.8), ("sct", 1.6)])
-def test_a_template_of_991_slices_is_measured_fast_and_small(shared_data, mode, limit_s):
-    seconds, memory = cost(shared_data / "real" / PAM50, mode)
-    assert seconds < limit_s  # 0.3 and 0.5 on an idle core; SCT takes 8
+@pytest.mark.parametrize("mode", ["default", "sct"])
+def test_a_template_of_991_slices_is_measured_in_little_memory(shared_data, mode):
+    _, memory = cost(shared_data / "real" / PAM50, mode)
     assert memory < 300

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
@@ -90,11 +92,12 @@ def segment_cord(
         fraction = (fraction >= threshold).astype(np.uint8)
         if not fraction.any():
             raise ValueError(f"No voxel is at least {threshold:g} cord; lower the threshold.")
+    file = img.get_filename()
     made = {
         "Method": method,
         "Contrast": family,
         "Threshold": threshold,
-        "Source": {"File": img.get_filename(), "SHA256": sha256_of(img)},
+        "Source": {"File": file and Path(file).name, "SHA256": sha256_of(img)},
     }
     return on_grid(np.asarray(restore(fraction, img).dataobj), img, extra={"cordviz": made})
 
