@@ -168,10 +168,14 @@ def test_distortion_moves_the_picture_and_not_the_truth(subject):
     assert not np.allclose(data(straight), data(warped))
     moved = subject.acquire_warped_truth("fMRI", distortion=True, **IDEAL)
     assert not np.allclose(data(moved), data(truth))
-    # intensities move along the phase encoding and are not lost: the cord keeps its mass
     assert data(moved).sum() == pytest.approx(data(truth).sum(), rel=0.05)
     unwarped = subject.acquire_warped_truth("T2w", **SMALL)
     np.testing.assert_array_equal(data(unwarped), data(subject.acquire("T2w", **SMALL)[1]))
+
+
+def test_warped_truth_is_a_fraction_also_where_the_picture_is_squeezed():
+    moved = data(simulate_subject(2).acquire_warped_truth("fMRI"))
+    assert moved.max() == pytest.approx(1, abs=1e-6)
 
 
 @pytest.mark.parametrize(("direction", "axis"), [("RL", 1), ("AP", 2)])
@@ -311,6 +315,13 @@ def test_level_k_lies_between_disc_k_and_the_next(subject):
         # the disc's voxel lies at the level's upper border
         spot = image.affine @ [*np.argwhere(discs == level)[0], 1]
         assert a.s[a.locate(*spot[:3, None])[0]][0] == pytest.approx(top, abs=1.0)
+
+
+def test_labels_come_for_an_image_on_disk(subject, tmp_path):
+    image, _ = subject.acquire("T2star", **SMALL)
+    nib.save(image, tmp_path / "image.nii.gz")
+    for label in (subject.levels, subject.discs):
+        np.testing.assert_array_equal(data(label(tmp_path / "image.nii.gz")), data(label(image)))
 
 
 def test_cord_lies_in_the_labelled_sac(subject):

@@ -58,6 +58,25 @@ def test_tilting_the_plane_divides_the_area_by_the_cosine(subject):
         assert area * np.cos(angle) == pytest.approx(a.area[index], rel=5e-3)
 
 
+@pytest.mark.parametrize("normal", [(0, 1, 0), (0, 0, 0), (0, 1), (0, 0, np.nan)])
+def test_planes_that_do_not_cross_the_cord_are_refused(subject, normal):
+    with pytest.raises(ValueError, match="expected"):
+        subject.plane_area_mm2((0, 0, 0), normal)
+
+
+@pytest.mark.parametrize("levels", [(), (9,), (0, 3)])
+def test_levels_that_there_are_not_are_refused(subject, levels):
+    with pytest.raises(ValueError, match="levels"):
+        subject.mean_csa_mm2(levels)
+
+
+def test_discs_lie_one_below_the_other_in_tall_people_too():
+    for seed in range(20):
+        height = [place[2] for _, place in sorted(simulate_subject(seed).disc_points_mm.items())]
+        assert len(height) >= 11
+        assert np.all(np.diff(height) < -10)
+
+
 def test_mean_area_over_each_level_is_csa(subject):
     a = subject.anatomy
     for level, csa in subject.csa_mm2.items():

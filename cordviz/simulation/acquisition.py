@@ -128,7 +128,7 @@ def scan(
     image = receive(signal, field, seq, grid, effects=effects, rng=rng)
     warped = truth
     if effects.distortion and seq.epi_px_per_hz:
-        warped = _distort(truth, field[0] * np.float32(seq.field_t / 3), seq)
+        warped = _distort(truth, field[0] * np.float32(seq.field_t / 3), seq, keep_signal=False)
     return Scan(grid, *(np.moveaxis(a, 0, 2).copy() for a in (image, truth, warped)))
 
 
@@ -180,8 +180,8 @@ def _shift(array: Array, pixels: float, *, axis: int) -> Array:
     return np.take(array, low, axis) * (1 - part) + np.take(array, low + 1, axis) * part
 
 
-def _distort(array: Array, field: Array, seq: Sequence) -> Array:
-    """Shift along the phase encoding by the field, intensity kept (Jacobian)."""
+def _distort(array: Array, field: Array, seq: Sequence, *, keep_signal: bool = True) -> Array:
+    """Shift along the phase encoding by the field; a squeezed picture is brighter, a mask not."""
     axis = 2 if seq.phase_encoding == "AP" else 1
     moved = (field - np.median(field)) * np.float32(seq.epi_px_per_hz)
     n = array.shape[axis]
@@ -192,8 +192,11 @@ def _distort(array: Array, field: Array, seq: Sequence) -> Array:
     part = (at - low).astype(np.float32)
     near = np.take_along_axis(array, low, axis)
     far = np.take_along_axis(array, low + 1, axis)
+    moved_array = near * (1 - part) + far * part
+    if not keep_signal:
+        return moved_array
     jacobian = np.clip(1 - np.gradient(moved, axis=axis), 0.3, 2.0)
-    return (near * (1 - part) + far * part) * jacobian
+    return moved_array * jacobian
 
 
 def _reduced_field(grid: Grid, shape: tuple[int, ...]) -> Array:

@@ -20,12 +20,22 @@ def level_mean(anatomy: Anatomy, profile: Array, level: int) -> float:
 
 def plane_area(anatomy: Anatomy, point: Any, normal: Any) -> float:
     """Area in mm² of the cord's section by a plane; nan where it misses the centreline."""
-    n = np.asarray(normal, float) / np.linalg.norm(normal)
-    height = (anatomy.center - np.asarray(point, float)) @ n
+    at, n = np.asarray(point, float), np.asarray(normal, float)
+    if at.shape != (3,) or n.shape != (3,) or not np.isfinite([at, n]).all() or not n.any():
+        raise ValueError(
+            f"expected point and normal as three numbers in mm, normal not 0; got {point}, {normal}"
+        )
+    n = n / np.linalg.norm(n)
+    height = (anatomy.center - at) @ n
     crossing = np.nonzero(height[:-1] * height[1:] <= 0)[0]
     if crossing.size == 0:
         return float("nan")
     i = crossing[0]
+    if abs(anatomy.tangent[i] @ n) < 0.5:
+        raise ValueError(
+            f"expected a plane across the cord, within 60 degrees of perpendicular to it, got "
+            f"normal {normal}; the cord runs along {np.round(anatomy.tangent[i], 2)} there"
+        )
     part = height[i] / (height[i] - height[i + 1])
     middle = anatomy.center[i] + part * (anatomy.center[i + 1] - anatomy.center[i])
     right = np.cross(anatomy.front[i], n)
@@ -69,10 +79,12 @@ def label_levels(anatomy: Anatomy, affine: Array, shape: tuple[int, ...]) -> Arr
 
 
 def disc_points(anatomy: Anatomy) -> dict[int, Array]:
-    """World coordinates in mm of the posterior edge of discs 1 to 12."""
+    """World coordinates in mm of the posterior edge of every disc that the anatomy reaches."""
     points = {}
     for disc in range(1, 13):
         index = int(np.rint((anatomy.disc_s[disc] - anatomy.s[0]) / STEP))
+        if index < 0:  # tall people: the last disc lies below the lowest point
+            continue
         forward = anatomy.sac_ap[index] + anatomy.sac_shift[index] + 1.0
         points[disc] = anatomy.center[index] + forward * anatomy.front[index]
     return points
