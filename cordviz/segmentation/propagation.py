@@ -43,8 +43,8 @@ class Parameters:
         Pull of the contour to the prior shape, first and last round (1/mm²).
     ellipse : float
         Share of the fitted ellipse in the prior, the rest being the neighbours' mean contour.
-    leak : float
-        Cost per mm of surround inside the contour.
+    region : float
+        Cost per mm of surround inside the contour, gain per mm of cord (1/mm).
     edge_mm : float
         Scale (Gaussian sigma) at which the edge is sought, mm.
     """
@@ -52,7 +52,7 @@ class Parameters:
     bright: bool
     prior: tuple[float, float] = (0.4, 0.3)
     ellipse: float = 0.3
-    leak: float = 0.3
+    region: float = 0.3
     edge_mm: float = 0.4
 
 
@@ -173,8 +173,8 @@ def fit_contours(
             level, parameters.edge_mm / STEP_MM, axis=2, order=1, mode="nearest"
         )
         edge = np.clip(edge / STEP_MM, -0.3, 1.0)
-        leak = np.cumsum(np.clip(level - 0.5, 0, 1), axis=2) * STEP_MM
-        cost = strength * offsets**2 + parameters.leak * leak - edge
+        surround = np.cumsum(np.clip(level - 0.5, -0.5, 0.5), axis=2) * STEP_MM
+        cost = strength * offsets**2 + parameters.region * surround - edge
         cost = np.where(grid < 1.5, 10.0, cost)[..., sought]
 
         index = closed_contours(cost)
