@@ -1,12 +1,15 @@
 """Laws of the simulated scanner: sampling, artefacts, truth, labels, raters."""
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
 
 from cordviz.simulation import simulate_subject
-from cordviz.simulation.acquisition import _distort
+from cordviz.simulation.acquisition import Effects, _distort, receive
 from cordviz.simulation.raters import CONVENTIONS_MM
+from cordviz.simulation.sampling import Grid
 from cordviz.simulation.sequences import make_sequence
 
 SMALL = {"fov": (40, 40, 30)}
@@ -208,6 +211,41 @@ def test_chemical_shift_moves_fat_along_the_readout(subject):
     assert np.median(change[truth == 1]) < 1  # water stays
 
 
+def test_chemical_shift_moves_fat_of_echo_planar_images_along_the_phase_encoding():
+    seq = make_sequence("fMRI", te_ms=0.001)
+    fat = np.zeros((1, 64, 64), np.complex64)
+    fat[0, 30, 40] = 1j
+    grid = Grid(np.eye(4), (64, 64, 1), 5.0)
+    off = Effects.all_set_to(False)
+    seen = [
+        receive(fat, np.zeros((2, 1, 64, 64), np.float32), seq, grid,
+                effects=replace(off, chemical_shift=on), rng=np.random.default_rng(0))[0]
+        for on in (False, True)
+    ]  # fmt: skip
+    j = np.arange(64)
+    shift = [(image.sum(0) * j).sum() / image.sum() for image in seen]
+    assert shift[1] - shift[0] == pytest.approx(-440 * seq.epi_px_per_hz, abs=0.01)
+    assert seen[1][30].sum() == pytest.approx(1)
+
+
+def test_noise_stays_the_same_when_another_effect_is_switched(subject):
+    options = {"effects": False, "noise": True, **SMALL}
+    for name in ("bias", "motion"):
+        with_it = data(subject.acquire("T2star", snr=1e4, **options, **{name: True})[0])
+        plain = data(subject.acquire("T2star", snr=1e4, **options)[0])
+        clean = data(subject.acquire("T2star", snr=np.inf, **options, **{name: True})[0])
+        silent = data(subject.acquire("T2star", snr=np.inf, **options)[0])
+        bright = (clean > 100) & (silent > 100)
+        np.testing.assert_allclose((with_it - clean)[bright], (plain - silent)[bright], atol=1e-3)
+
+
+def test_the_decay_along_the_train_can_be_set(subject):
+    sharp, soft = (
+        data(subject.acquire("T2w", blur=True, train_decay=x, **IDEAL)[0]) for x in (0.1, 1.0)
+    )
+    assert np.abs(np.diff(soft, axis=1)).mean() < 0.97 * np.abs(np.diff(sharp, axis=1)).mean()
+
+
 def test_blur_lowers_the_contrast_along_the_phase_encoding(subject):
     sharp = data(subject.acquire("T2w", **IDEAL)[0])
     soft = data(subject.acquire("T2w", blur=True, phase_encoding="AP", **IDEAL)[0])
@@ -266,6 +304,9 @@ def test_slice_scanner_follows_the_sequence(subject):
 def test_slice_scanner_refuses_another_sampling(subject):
     with pytest.raises(ValueError, match="voxel_mm"):
         subject.slice_scanner(3.5, **SMALL).acquire("T2w", voxel_mm=(1, 1))
+    for option in ({"te_ms": 90}, {"noise": False}):
+        with pytest.raises(TypeError, match="acquire"):
+            subject.slice_scanner(3.5, **option)
     with pytest.raises(ValueError, match="level"):
         subject.slice_scanner(14)
 

@@ -176,6 +176,8 @@ def test_lordosis_and_lean_are_what_was_asked():
         ({"lesion": {3: -1}}, "lesion"),
         ({"lordosis_deg": 90}, "lordosis_deg"),
         ({"tilt_deg": (50, 0)}, "tilt_deg"),
+        ({"tilt_deg": 5}, "tilt_deg"),
+        ({"tilt_deg": (float("nan"), 0)}, "tilt_deg"),
         ({"seed": -1}, "seed"),
     ],
 )

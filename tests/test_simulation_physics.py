@@ -75,6 +75,12 @@ def test_mprage_is_the_steady_state_of_its_pulses(t1, t2):
     assert signal == pytest.approx(echo, rel=1e-4)
 
 
+def test_mprage_keeps_the_sign_of_a_tissue_before_its_null():
+    seq = make_sequence("T1w", ti_ms=500, readouts=60)
+    signal = dict(zip(TISSUES, tissue_signals(seq, draw_tissues()), strict=True))
+    assert signal["csf"] < 0 < signal["fat"]
+
+
 def test_diffusion_weighting_is_the_exponential_of_b_times_diffusivity():
     tissues = draw_tissues()
     plain = tissue_signals(make_sequence("DWI", b_s_mm2=0), tissues)
@@ -132,6 +138,10 @@ def test_tissues_differ_between_people_but_stay_possible():
         ("DWI", {"b_s_mm2": -1}, "b_s_mm2"),
         ("T2w", {"voxel_mm": (12, 12)}, "smaller than the cord"),
         ("T2w", {"voxel_mm": (0, 1)}, "larger than 0"),
+        ("T2w", {"voxel_mm": (1, 1, 5)}, "voxel_mm"),
+        ("T2w", {"voxel_mm": 1}, "voxel_mm"),
+        ("T2w", {"b_s_mm2": float("nan")}, "NaN"),
+        ("T2w", {"kind": "psif"}, "kind"),
         ("T2w", {"thickness_mm": 100}, "smaller than the cord"),
         ("T2w", {"phase_encoding": "SI"}, "phase_encoding"),
         ("T2w", {"field_t": 0}, "field_t"),

@@ -33,15 +33,16 @@ class Effects:
     blur : bool
         Decay during the readout train widens the point spread along the phase encoding.
     flow : bool
-        Pulsating CSF loses signal in spin echoes.
+        Pulsating CSF loses signal.
     susceptibility : bool
         Signal loss in gradient echoes where the field changes through the slice.
     distortion : bool
         Echo-planar images shift along the phase encoding with the field.
     chemical_shift : bool
-        Fat is displaced along the readout and may be out of phase with water.
+        Fat is displaced along the readout, in echo-planar images along the phase encoding, and
+        may be out of phase with water.
     bias : bool
-        Sensitivity of the receive coil.
+        Sensitivity of the receive coil, and the reduced field of view of diffusion scans.
     motion : bool
         Small shifts of the subject between the slices of 2-D sequences; the truth follows.
     noise : bool
@@ -143,7 +144,10 @@ def receive(
     phase_axis = 2 if seq.phase_encoding == "AP" else 1
     gradient_echo = seq.kind in ("mprage", "gre", "epi")
     if effects.chemical_shift:
-        fat = _shift(fat, seq.fat_shift_px * ratio, axis=3 - phase_axis)
+        if seq.epi_px_per_hz:
+            fat = _shift(fat, -_FAT_HZ * ratio * seq.epi_px_per_hz, axis=phase_axis)
+        else:
+            fat = _shift(fat, seq.fat_shift_px * ratio, axis=3 - phase_axis)
         turns = _FAT_HZ * ratio * seq.te_ms * 1e-3 if gradient_echo else 0.0
         image = water + fat * np.exp(2j * np.pi * turns).astype(np.complex64)
     else:
@@ -152,14 +156,16 @@ def receive(
         image = image * np.sinc(field[1] * grid.thickness_mm * seq.te_ms * 1e-3)
     if effects.distortion and seq.epi_px_per_hz:
         image = _distort(image, field[0], seq)
-    if effects.blur and seq.blur:
+    if effects.blur and seq.train_decay:
         frequency = np.abs(np.fft.fftfreq(image.shape[phase_axis])) * 2
         shape = [1, 1, 1]
         shape[phase_axis] = frequency.size
-        decay = np.exp(-seq.blur * frequency).reshape(shape).astype(np.float32)
+        decay = np.exp(-seq.train_decay * frequency).reshape(shape).astype(np.float32)
         image = fft.ifft(fft.fft(image, axis=phase_axis) * decay, axis=phase_axis)
+    # drawn in any case, so that the noise stays the same when the bias is switched off
+    coil = rng.normal([0, -0.75, 0, -0.25, -0.1, -0.35], [0.12, 0.15, 0.1, 0.1, 0.1, 0.1])
     if effects.bias:
-        image = image * _sensitivity(grid, image.shape, rng)
+        image = image * _sensitivity(grid, image.shape, coil)
         if seq.kind == "dwi":
             image = image * _reduced_field(grid, image.shape)
     if effects.noise and np.isfinite(seq.snr):
@@ -207,13 +213,12 @@ def _reduced_field(grid: Grid, shape: tuple[int, ...]) -> Array:
     return (0.04 + 0.96 * band).astype(np.float32)
 
 
-def _sensitivity(grid: Grid, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+def _sensitivity(grid: Grid, shape: tuple[int, ...], g: Array) -> Array:
     """Receive sensitivity of a posterior neck coil: falls forwards and off centre, smooth."""
     nz, nx, ny = shape
     x = (np.arange(nx) - (nx - 1) / 2) * grid.voxel_mm[0] / 100
     y = (np.arange(ny) - (ny - 1) / 2) * grid.voxel_mm[1] / 100
     z = (np.arange(nz) - (nz - 1) / 2) * grid.voxel_mm[2] / 100
-    g = rng.normal([0, -0.75, 0, -0.25, -0.1, -0.35], [0.12, 0.15, 0.1, 0.1, 0.1, 0.1])
     along_x = np.exp(g[0] * x + g[3] * x**2).astype(np.float32)
     along_y = np.exp(g[1] * y + g[4] * y**2).astype(np.float32)
     along_z = np.exp(g[2] * z + g[5] * z**2).astype(np.float32)

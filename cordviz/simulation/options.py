@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Options:
@@ -42,5 +44,6 @@ class Options:
                 )
         if self.lordosis_deg is not None and not -30 <= self.lordosis_deg <= 45:
             raise ValueError(f"expected lordosis_deg -30 to 45, got {self.lordosis_deg}")
-        if self.tilt_deg is not None and max(map(abs, self.tilt_deg)) > 35:
+        tilt = np.atleast_1d((0.0, 0.0) if self.tilt_deg is None else self.tilt_deg)
+        if tilt.shape != (2,) or not np.abs(tilt).max() <= 35:
             raise ValueError(f"expected tilt_deg (AP, RL) up to 35 degrees, got {self.tilt_deg}")

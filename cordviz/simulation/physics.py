@@ -60,7 +60,8 @@ def mprage(
 
     Each TR holds a perfect inversion, free recovery, a train of `readouts` spoiled excitations
     whose middle is at TI, and free recovery to the next inversion; the steady state over TRs is
-    the fixed point of that affine map of the longitudinal magnetisation.
+    the fixed point of that affine map of the longitudinal magnetisation. The sign is kept, so
+    that tissues on either side of their null cancel in a voxel.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def mprage(
     offset = one_tr(0.0)
     steady = offset / (1 - (one_tr(1.0) - offset))
     mz = train(1 - (1 + steady) * before, readouts // 2)
-    return np.abs(pd * mz * np.sin(alpha) * np.exp(-te_ms / t2star_ms))
+    return pd * mz * np.sin(alpha) * np.exp(-te_ms / t2star_ms)
 
 
 def at_field(tissues: TissueValues, field_t: float) -> TissueValues:

@@ -8,6 +8,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from ..images import read_image
 from .acquisition import Effects, receive, signal_rows
 from .anatomy import Anatomy
 from .layers import Array
@@ -17,7 +18,7 @@ from .tissues import TissueValues
 
 _FULL_FOV = {"mprage": (192.0, 256.0, 256.0), "tse": (64.0, 256.0, 256.0)}
 _EFFECTS = {f.name for f in fields(Effects)}
-_SAMPLING = {"voxel_mm", "thickness_mm", "spacing_mm", "fov", "grid", "tilt_deg"}
+SAMPLING = {"voxel_mm", "thickness_mm", "spacing_mm", "fov", "grid", "tilt_deg"}
 
 
 def split_options(contrast: str, options: dict[str, Any]) -> tuple[Sequence, Effects]:
@@ -43,6 +44,7 @@ def place_grid(
             f"sequence parameters {', '.join(Sequence.__dataclass_fields__)}"
         )
     if grid is not None:
+        grid = read_image(grid, name="grid")
         i, j, k = grid.shape[:3]
         spacing = np.linalg.norm(grid.affine[:3, :3], axis=0)
         if abs(grid.affine[2, 2]) < 0.7 * spacing[2]:
@@ -115,7 +117,7 @@ class SliceScanner:
         ValueError, TypeError
             As `Subject.acquire`, and for options of the sampling, which is fixed.
         """
-        fixed = sorted(_SAMPLING & set(options))
+        fixed = sorted(SAMPLING & set(options))
         if fixed:
             raise ValueError(
                 f"expected options of the sequence, got {', '.join(fixed)}; the sampling of a "

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+
+KINDS = ("mprage", "tse", "gre", "dwi", "epi")
 
 
 @dataclass(frozen=True)
@@ -31,12 +36,12 @@ class Sequence:
     phase_encoding : {"AP", "RL"}
         Direction of in-plane phase encoding.
     fat_shift_px : float
-        Chemical shift of fat along the readout in pixels.
+        Chemical shift of fat along the readout in pixels; that of EPI follows `epi_px_per_hz`.
     fat_suppression : float
         Fraction of the fat signal that is left.
     epi_px_per_hz : float
         Displacement along the phase encoding per Hz of off-resonance, 0 for other than EPI.
-    blur : float
+    train_decay : float
         Decay over half of the readout train divided by T2 or T2*: width of the point spread.
     flow_void : float
         Fraction of the CSF signal lost where it pulsates most.
@@ -65,7 +70,7 @@ class Sequence:
     fat_shift_px: float = 0.5
     fat_suppression: float = 1.0
     epi_px_per_hz: float = 0.0
-    blur: float = 0.0
+    train_decay: float = 0.0
     flow_void: float = 0.0
     inflow: float = 0.0
     readouts: int = 176
@@ -73,15 +78,15 @@ class Sequence:
     field_t: float = 3.0
 
 
-#: Protocol of spine-generic at 3 T (Cohen-Adad et al. 2021); SNR, blur, flow and shifts are
+#: Protocol of spine-generic at 3 T (Cohen-Adad et al. 2021); SNR, decay, flow and shifts are
 #: typical values [T].
 PRESETS: dict[str, Sequence] = {
     "T1w": Sequence("mprage", 2000, 3.72, ti_ms=1000, flip_deg=9, voxel_mm=(1.0, 1.0),
                     thickness_mm=1.0, spacing_mm=1.0, snr=17, fat_shift_px=1.8, inflow=0.25),
     "T2w": Sequence("tse", 1500, 120, flip_deg=120, voxel_mm=(0.8, 0.8), thickness_mm=0.8,
-                    spacing_mm=0.8, snr=11, fat_shift_px=0.6, blur=0.5, flow_void=0.45),
+                    spacing_mm=0.8, snr=11, fat_shift_px=0.6, train_decay=0.5, flow_void=0.45),
     "T2star": Sequence("gre", 600, 14, flip_deg=30, voxel_mm=(0.5, 0.5), snr=24,
-                       phase_encoding="RL", fat_shift_px=1.2, blur=0.05, flow_void=0.1,
+                       phase_encoding="RL", fat_shift_px=1.2, train_decay=0.05, flow_void=0.1,
                        inflow=0.5),
     "MT-on": Sequence("gre", 35, 3.13, flip_deg=9, mt=True, snr=24, fat_shift_px=1.0,
                       inflow=0.35, phase_encoding="RL"),
@@ -90,9 +95,9 @@ PRESETS: dict[str, Sequence] = {
     "GRE-T1w": Sequence("gre", 15, 3.13, flip_deg=15, snr=30, fat_shift_px=1.0, inflow=0.2,
                         phase_encoding="RL"),
     "DWI": Sequence("dwi", 10000, 60, b_s_mm2=800, snr=16, fat_suppression=0.06,
-                    epi_px_per_hz=0.035, blur=0.35),
+                    epi_px_per_hz=0.035, train_decay=0.35),
     "fMRI": Sequence("epi", 2312, 40, flip_deg=84, voxel_mm=(1.0, 1.0), snr=20,
-                     fat_suppression=0.08, epi_px_per_hz=0.04, blur=0.45, inflow=0.4),
+                     fat_suppression=0.08, epi_px_per_hz=0.04, train_decay=0.45, inflow=0.4),
 }  # fmt: skip
 
 
@@ -134,11 +139,18 @@ def make_sequence(contrast: str, **changes: Any) -> Sequence:
             f"{', '.join(Sequence.__dataclass_fields__)}"
         )
     seq = replace(PRESETS[contrast], **{k: v for k, v in changes.items() if v is not None})
+    if not isinstance(seq.voxel_mm, Sized) or len(seq.voxel_mm) != 2:
+        raise ValueError(f"expected voxel_mm (RL, AP) in mm, got {seq.voxel_mm}; e.g. (0.8, 0.8)")
     _check_sequence(seq)
     return seq
 
 
 def _check_sequence(seq: Sequence) -> None:
+    if seq.kind not in KINDS:
+        raise ValueError(f"expected kind {', '.join(KINDS)}, got {seq.kind!r}")
+    numbers = [v for v in vars(seq).values() if isinstance(v, float)]
+    if np.isnan([*numbers, *seq.voxel_mm]).any():
+        raise ValueError(f"expected numbers, got NaN among {seq}; leave out what you do not know")
     if not 0 < seq.te_ms < seq.tr_ms:
         raise ValueError(
             f"expected 0 < TE < TR, got TE {seq.te_ms} ms and TR {seq.tr_ms} ms; "

@@ -17,7 +17,7 @@ from .layers import Array
 from .options import Options
 from .raters import convention_offset, draw_mask
 from .sampling import Grid, Neck
-from .scanner import SliceScanner, as_image, place_grid, split_options
+from .scanner import SAMPLING, SliceScanner, as_image, place_grid, split_options
 from .surroundings import Surroundings
 from .tissues import draw_tissues
 from .truth import disc_points, label_levels, level_mean, plane_area
@@ -190,7 +190,7 @@ class Subject:
         fov : {"neck", "full"} or tuple of float
             64 × 64 mm in plane from C1 to T1 (default), the protocol's own field of view, or
             (RL, AP, SI) in mm.
-        grid : nibabel image, optional
+        grid : path or nibabel image, optional
             Scan on this image's grid instead; its third axis must run along the neck.
         tilt_deg : tuple of float
             Rotation of the slices, in degrees: forwards (AP) and sidewards (RL).
@@ -310,6 +310,12 @@ class Subject:
         """
         if not 1 <= level <= 9:
             raise ValueError(f"expected level between 1 (top of C1) and 9, got {level}")
+        unknown = sorted(set(options) - SAMPLING - {"contrast"})
+        if unknown:
+            raise TypeError(
+                f"slice_scanner() has no option {', '.join(unknown)}; sequence and effects are "
+                "options of its acquire()"
+            )
         seq, _ = split_options(options.pop("contrast", "T2star"), options)
         whole = place_grid(self.anatomy, seq, self._rng("position"), **options)
         a = self.anatomy
@@ -328,7 +334,8 @@ class Subject:
         if not motion_mm >= 0:
             raise ValueError(f"expected motion_mm >= 0, got {motion_mm}; e.g. motion_mm=0.15")
         grid = place_grid(self.anatomy, seq, self._rng("position"), **options)
-        key = repr((contrast, seq, effects, seed, motion_mm, grid))
+        where = grid.affine.tobytes(), grid.shape, grid.thickness_mm
+        key = repr((contrast, seq, effects, seed, motion_mm, where))
         if key not in self._recent:
             rng = self._rng("acquire", contrast, seed)
             self._recent[key] = scan(
