@@ -20,45 +20,29 @@ _POINTS_AT_ONCE = 40_000
 
 @dataclass(frozen=True)
 class Effects:
-    """Which effects of a real acquisition are on.
+    """Which effects of a real acquisition are on."""
 
-    Attributes
-    ----------
-    partial_volume : bool
-        Voxels at an edge mix tissues; off, each voxel is the tissue at its centre.
-    truncation : bool
-        k-space ends where the voxel size says (Gibbs ringing); off, voxels average.
-    slice_profile : bool
-        Slices with smooth flanks, 2-D sequences only; off, sharp slices.
-    blur : bool
-        Decay during the readout train widens the point spread along the phase encoding.
-    flow : bool
-        Pulsating CSF loses signal.
-    susceptibility : bool
-        Signal loss in gradient echoes where the field changes through the slice.
-    distortion : bool
-        Echo-planar images shift along the phase encoding with the field.
-    chemical_shift : bool
-        Fat is displaced along the readout, in echo-planar images along the phase encoding, and
-        may be out of phase with water.
-    bias : bool
-        Sensitivity of the receive coil, and the reduced field of view of diffusion scans.
-    motion : bool
-        Small shifts of the subject between the slices of 2-D sequences; the truth follows.
-    noise : bool
-        Rician noise at the sequence's SNR.
-    """
-
+    #: Voxels at an edge mix tissues; off, each voxel is the tissue at its centre.
     partial_volume: bool = True
+    #: k-space ends where the voxel size says (Gibbs ringing); off, voxels average.
     truncation: bool = True
+    #: Slices with smooth flanks, 2-D sequences only; off, sharp slices.
     slice_profile: bool = True
+    #: Decay during the readout train widens the point spread along the phase encoding.
     blur: bool = True
+    #: Pulsating CSF loses signal.
     flow: bool = True
+    #: Signal loss in gradient echoes where the field changes through the slice.
     susceptibility: bool = True
+    #: Echo-planar images shift along the phase encoding with the field.
     distortion: bool = True
+    #: Fat is displaced along the readout (EPI: phase encoding) and out of phase with water.
     chemical_shift: bool = True
+    #: Sensitivity of the receive coil, and the reduced field of view of diffusion scans.
     bias: bool = True
+    #: Small shifts of the subject between the slices of 2-D sequences; the truth follows.
     motion: bool = True
+    #: Rician noise at the sequence's SNR.
     noise: bool = True
 
     @classmethod
@@ -91,24 +75,7 @@ def scan(
     neck: Neck, tissues: TissueValues, seq: Sequence, grid: Grid, *,
     effects: Effects, rng: np.random.Generator, motion_mm: float = 0.15,
 ) -> Scan:  # fmt: skip
-    """Scan a neck, some slices at a time.
-
-    Parameters
-    ----------
-    neck : Neck
-    tissues : TissueValues
-    seq : Sequence
-    grid : Grid
-    effects : Effects
-    rng : numpy.random.Generator
-        Source of motion, coil sensitivity and noise.
-    motion_mm : float
-        SD of the displacement between slices in mm.
-
-    Returns
-    -------
-    Scan
-    """
+    """Scan a neck, some slices at a time; `motion_mm` is the SD of its shifts between slices."""
     nx, ny, nz = grid.shape
     is_3d = seq.kind in ("mprage", "tse")
     shift = rng.normal(0, motion_mm, (nz, 2))
@@ -145,9 +112,9 @@ def receive(
     gradient_echo = seq.kind in ("mprage", "gre", "epi")
     if effects.chemical_shift:
         if seq.epi_px_per_hz:
-            fat = _shift(fat, -_FAT_HZ * ratio * seq.epi_px_per_hz, axis=phase_axis)
+            fat = _displace(fat, -_FAT_HZ * ratio * seq.epi_px_per_hz, phase_axis)
         else:
-            fat = _shift(fat, seq.fat_shift_px * ratio, axis=3 - phase_axis)
+            fat = _displace(fat, seq.fat_shift_px * ratio, 3 - phase_axis)
         turns = _FAT_HZ * ratio * seq.te_ms * 1e-3 if gradient_echo else 0.0
         image = water + fat * np.exp(2j * np.pi * turns).astype(np.complex64)
     else:
@@ -163,11 +130,9 @@ def receive(
         decay = np.exp(-seq.train_decay * frequency).reshape(shape).astype(np.float32)
         image = fft.ifft(fft.fft(image, axis=phase_axis) * decay, axis=phase_axis)
     # drawn in any case, so that the noise stays the same when the bias is switched off
-    coil = rng.normal([0, -0.75, 0, -0.25, -0.1, -0.35], [0.12, 0.15, 0.1, 0.1, 0.1, 0.1])
+    draws = rng.normal([0, -0.75, 0, -0.25, -0.1, -0.35], [0.12, 0.15, 0.1, 0.1, 0.1, 0.1])
     if effects.bias:
-        image = image * _sensitivity(grid, image.shape, coil)
-        if seq.kind == "dwi":
-            image = image * _reduced_field(grid, image.shape)
+        image = _receive_coil(image, grid, draws, reduced_field=seq.kind == "dwi")
     if effects.noise and np.isfinite(seq.snr):
         sd = np.float32(300 / seq.snr)
         noise = rng.standard_normal((2, *image.shape), dtype=np.float32) * sd
@@ -175,51 +140,39 @@ def receive(
     return np.abs(image).astype(np.float32)
 
 
-def _shift(array: Array, pixels: float, *, axis: int) -> Array:
-    """Displace by a fraction of pixels, linear, edges repeated."""
-    n = array.shape[axis]
-    at = np.clip(np.arange(n) - pixels, 0, n - 1)
-    low = np.minimum(at.astype(int), n - 2)
+def _displace(array: Array, pixels: Array | float, axis: int) -> Array:
+    """Move forwards along an axis by fractions of pixels, linear, edges repeated."""
     shape = [1] * array.ndim
-    shape[axis] = n
-    part = (at - low).reshape(shape).astype(np.float32)
-    return np.take(array, low, axis) * (1 - part) + np.take(array, low + 1, axis) * part
+    shape[axis] = n = array.shape[axis]
+    at = np.clip(np.arange(n).reshape(shape) - pixels, 0, n - 1)
+    low = np.minimum(at.astype(int), n - 2)
+    part = (at - low).astype(np.float32)
+    near, far = (np.take_along_axis(array, i, axis) for i in (low, low + 1))
+    return np.asarray(near * (1 - part) + far * part)
 
 
 def _distort(array: Array, field: Array, seq: Sequence, *, keep_signal: bool = True) -> Array:
     """Shift along the phase encoding by the field; a squeezed picture is brighter, a mask not."""
     axis = 2 if seq.phase_encoding == "AP" else 1
-    moved = (field - np.median(field)) * np.float32(seq.epi_px_per_hz)
-    n = array.shape[axis]
-    shape = [1, 1, 1]
-    shape[axis] = n
-    at = np.clip(np.arange(n).reshape(shape) - moved, 0, n - 1)
-    low = np.minimum(at.astype(int), n - 2)
-    part = (at - low).astype(np.float32)
-    near = np.take_along_axis(array, low, axis)
-    far = np.take_along_axis(array, low + 1, axis)
-    moved_array = near * (1 - part) + far * part
-    if not keep_signal:
-        return moved_array
-    jacobian = np.clip(1 - np.gradient(moved, axis=axis), 0.3, 2.0)
-    return moved_array * jacobian
+    pixels = (field - np.median(field)) * np.float32(seq.epi_px_per_hz)
+    moved = _displace(array, pixels, axis)
+    return moved * np.clip(1 - np.gradient(pixels, axis=axis), 0.3, 2.0) if keep_signal else moved
 
 
-def _reduced_field(grid: Grid, shape: tuple[int, ...]) -> Array:
-    """Diffusion scans excite (or leave unsaturated) a band around the cord alone."""
-    x = (np.arange(shape[1]) - (shape[1] - 1) / 2) * grid.voxel_mm[0]
-    y = (np.arange(shape[2]) - (shape[2] - 1) / 2) * grid.voxel_mm[1]
+def _receive_coil(image: Array, grid: Grid, g: Array, *, reduced_field: bool) -> Array:
+    """Apply the sensitivity of a posterior neck coil: falls forwards and off centre, smooth.
+
+    Diffusion scans excite (or leave unsaturated) a band around the cord alone.
+    """
+    x, y, z = (
+        (np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(grid.shape, grid.voxel_mm, strict=True)
+    )
+    along_x, along_y, along_z = (
+        np.exp(g[a] * (p / 100) + g[a + 3] * (p / 100) ** 2).astype(np.float32)
+        for a, p in enumerate((x, y, z))
+    )
+    image = image * (along_z[:, None, None] * (along_x[:, None] * along_y))
+    if not reduced_field:
+        return image
     band = np.exp(-((x[:, None] / 26) ** 4)) * np.exp(-((y / 17) ** 4))
-    return (0.04 + 0.96 * band).astype(np.float32)
-
-
-def _sensitivity(grid: Grid, shape: tuple[int, ...], g: Array) -> Array:
-    """Receive sensitivity of a posterior neck coil: falls forwards and off centre, smooth."""
-    nz, nx, ny = shape
-    x = (np.arange(nx) - (nx - 1) / 2) * grid.voxel_mm[0] / 100
-    y = (np.arange(ny) - (ny - 1) / 2) * grid.voxel_mm[1] / 100
-    z = (np.arange(nz) - (nz - 1) / 2) * grid.voxel_mm[2] / 100
-    along_x = np.exp(g[0] * x + g[3] * x**2).astype(np.float32)
-    along_y = np.exp(g[1] * y + g[4] * y**2).astype(np.float32)
-    along_z = np.exp(g[2] * z + g[5] * z**2).astype(np.float32)
-    return along_z[:, None, None] * (along_x[:, None] * along_y)
+    return image * (0.04 + 0.96 * band).astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,13 +35,8 @@ def butterfly(x: Array, y: Array) -> Array:
     return depth
 
 
-@dataclass(frozen=True)
-class CordPixels:
-    """The cord in small pixels, arrays of shape (M,).
-
-    `fraction` is the share of the pixel's area inside the cord; `depth`, `x` and `y` are those of
-    `Anatomy.cord_depth` at its centre.
-    """
+class CordPixels(NamedTuple):
+    """The cord in small pixels: share of their area inside, and `Anatomy.cord_depth` there."""
 
     fraction: Array
     depth: Array
@@ -73,22 +68,9 @@ class Canal:
     def paint(
         self, index: Array, u: Array, v: Array, pixels: CordPixels, width: float
     ) -> tuple[Array, Array]:
-        """Tissue fractions of straightened points and how much of each the sac covers.
+        """Tissue fractions of straightened points, (T + 1, M), and how much the sac covers, (M,).
 
-        Parameters
-        ----------
-        index, u, v : ndarray of shape (M,)
-            As returned by `Anatomy.locate`.
-        pixels : CordPixels
-            How the cord lies in the small pixel around each point.
-        width : float
-            Edge softness of everything but the cord, mm.
-
-        Returns
-        -------
-        fractions : ndarray of shape (T + 1, M), float32
-            Rows as in `ROWS`.
-        covered : ndarray of shape (M,), float32
+        Rows as in `ROWS`; `width` is the softness in mm of every edge but the cord's.
         """
         threshold, scale, a, b, rl, s = np.take(self._table, index, axis=1)
         cord, depth, x, y = pixels.fraction, pixels.depth, pixels.x, pixels.y

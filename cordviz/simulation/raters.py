@@ -52,25 +52,11 @@ def convention_offset(convention: str | dict[str, float], contrast: str) -> floa
 def visible_edge(
     image: Array, truth: Array, grid: Grid, *, height: float = 0.5
 ) -> tuple[Array, Array, Array]:
-    """Trace the level between cord and surround around the cord, slice by slice.
+    """Trace the level between cord (0) and surround (1) around the cord, slice by slice.
 
-    Parameters
-    ----------
-    image, truth : ndarray of shape (nx, ny, nz)
-        Scan, and where its cord is seen (soft mask with the image's distortion).
-    grid : Grid
-    height : float
-        Level of the edge between cord (0) and surround (1): 0.5 is half height, other values
-        are other display windows.
-
-    Returns
-    -------
-    slices : ndarray of shape (n,)
-        Slices that show the cord.
-    centers : ndarray of shape (n, 2)
-        Voxel coordinates of its centre there.
-    radii : ndarray of shape (n, 72)
-        Distance of the edge from the centre in mm, at equal angles from the first axis.
+    `truth` is where the scan shows the cord; levels other than half are other display windows.
+    Returns the slices that show the cord, shape (n,), the voxel coordinates of its centre there,
+    (n, 2), and the distance of the edge from it in mm at equal angles from the first axis, (n, 72).
     """
     nx, ny, _ = image.shape
     vx, vy, _ = grid.voxel_mm
@@ -120,20 +106,8 @@ def draw_mask(
 ) -> Array:  # fmt: skip
     """Draw the cord as a rater would who knows where it is but sees only the image.
 
-    Parameters
-    ----------
-    image, truth, grid, height
-        As in `visible_edge`.
-    rng : numpy.random.Generator
-        Source of the jitter.
-    offset_mm : float
-        Convention: outward displacement of the contour.
-    jitter_mm : float
-        SD of the smooth random displacement of the contour.
-
-    Returns
-    -------
-    ndarray of shape (nx, ny, nz), uint8
+    The visible edge, moved outwards by `offset_mm` (the convention) and by a smooth random
+    displacement of SD `jitter_mm`. Returns uint8 of the image's shape.
     """
     slices, centers, radii = visible_edge(image, truth, grid, height=height)
     mask = np.zeros(image.shape, dtype=np.uint8)

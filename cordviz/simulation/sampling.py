@@ -8,7 +8,7 @@ import numpy as np
 from scipy import fft
 
 from .anatomy import Anatomy
-from .canal import ROWS, Canal, CordPixels
+from .canal import Canal, CordPixels
 from .layers import Array
 from .surroundings import Surroundings
 from .tissues import TISSUES
@@ -50,50 +50,31 @@ class Neck:
 class Slab:
     """Tissue fractions of some consecutive slices, ready for any sequence.
 
-    Parameters
-    ----------
-    neck : Neck
-    grid : Grid
-    slices : slice
-        Which slices of the grid.
-    shift_mm : ndarray of shape (n slices, 2)
-        In-plane displacement of the subject during each slice, mm along the first two axes.
-    partial_volume : bool
-        False gives every voxel the tissue at its centre.
-    profile : bool
-        Smooth slice profile instead of a sharp slab.
-    with_field : bool
-        False leaves `field` at zero, for sequences that do not see it.
-
-    Attributes
-    ----------
-    background : ndarray of shape (T, n slices, nx, ny)
-        Tissue fractions with the sac left out.
-    truth : ndarray of shape (n slices, nx, ny)
-        Fraction of each voxel inside the cord.
-    field : ndarray of shape (2, n slices, nx, ny)
-        Off-resonance in Hz and its slope along the slice axis in Hz/mm.
-
-    Notes
-    -----
-    The sac is sampled on pixels of at most 0.5 mm and along the slice about every millimetre;
-    small pixels that the cord's surface crosses are sampled once more by 4 × 4 points. What the
-    sac changes against the background is kept apart (`_delta`), so that k-space truncation acts
-    on sharp edges and not on voxels.
+    `background` of shape (T, n slices, nx, ny) has the sac left out, `truth` is the fraction of
+    each voxel inside the cord, `field` the off-resonance in Hz and its slope along the slices in
+    Hz/mm. The sac is sampled on pixels of at most 0.5 mm and along the slice about every
+    millimetre; small pixels that the cord's surface crosses are sampled once more by 4 × 4
+    points. What the sac changes against the background is kept apart (`_delta`), so that k-space
+    truncation acts on sharp edges and not on voxels.
     """
 
     def __init__(
         self, neck: Neck, grid: Grid, *, slices: slice, shift_mm: Array,
         partial_volume: bool = True, profile: bool = True, with_field: bool = True,
     ) -> None:  # fmt: skip
-        """Sample the tissues."""
+        """Sample the tissues.
+
+        `shift_mm`, (n slices, 2), displaces the subject in plane; without `partial_volume` every
+        voxel is the tissue at its centre; `profile` gives slices smooth flanks; without
+        `with_field` the field stays 0, for sequences that do not see it.
+        """
         self.neck, self.grid = neck, grid
         self.partial_volume = partial_volume
         nx, ny, _ = grid.shape
         self.k = np.arange(slices.start, slices.stop)
         vx, vy, vz = grid.voxel_mm
-        self.fine = int(np.ceil(vx / _FINE_MM - 1e-6)) if partial_volume else 1
-        self.fine = max(self.fine, 2) if partial_volume else 1
+        fine = max(int(np.ceil(max(vx, vy) / _FINE_MM - 1e-6)), 2)
+        self.fine = fine if partial_volume else 1
         self._shift = (shift_mm / [vx, vy]).astype(np.float32)
         # offsets along the slice in units of the slice spacing, with weights
         n = max(1, round(grid.thickness_mm)) if partial_volume else 1
@@ -187,19 +168,10 @@ class Slab:
         return CordPixels(fraction, depth, x, y)
 
     def signal(self, water: Array, fat: Array, *, truncation: bool = True) -> Array:
-        """Water (real part) and fat (imaginary part) of the slab under given tissue signals.
+        """Water (real part) and fat (imaginary part) under given signals of `ROWS`.
 
-        Parameters
-        ----------
-        water, fat : ndarray of shape (T + 1,)
-            Signal of each row of `ROWS` at the two resonances.
-        truncation : bool
-            True keeps the k-space that the voxel size allows (Gibbs ringing), False averages
-            over the voxel.
-
-        Returns
-        -------
-        ndarray of shape (n slices, nx, ny), complex64
+        With `truncation` the k-space that the voxel size allows (Gibbs ringing), without it the
+        average over the voxel. Shape (n slices, nx, ny), complex64.
         """
         values = (water + 1j * fat).astype(np.complex64)
         both = np.stack([water, fat])[:, :-1].astype(np.float32)
@@ -236,6 +208,3 @@ def _keep_low_frequencies(fine: Array, factor: int, axis: int) -> Array:
     shape = [1, 1, 1]
     shape[axis] = n
     return fft.ifft(kept * phase.reshape(shape).astype(np.complex64), axis=axis) / factor
-
-
-__all__ = ["ROWS", "Grid", "Neck", "Slab"]

@@ -6,7 +6,7 @@ those of vertebral bodies and discs, and edges are softened over one voxel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,38 +23,16 @@ _COLUMNS = ("s", "level", "phase", "to_disc", "body_rl", "body_ap", "spinous", "
 _LEVEL, _PHASE = 1, 2
 
 
-@dataclass(frozen=True)
-class Points:
+class Points(SimpleNamespace):
     """Straightened points with what the painters need to know there, arrays of shape (M,).
 
-    `level` is fractional and `phase` its fraction; `to_disc` is the signed distance to the
-    nearest disc; `front` is the back of the vertebral bodies and `back` the front of the laminae;
-    `wall` is the depth inside the bony canal and `skin` that below the skin; `slow`, `mid`,
-    `fine` and `speckle` are random fields of falling wavelength; `neck` fades out at the skull;
-    `width` is the softness of edges. Lengths in mm.
+    s, u, v, side (|u|): where, mm. level: fractional, with phase as its fraction; to_disc: signed
+    distance to the nearest disc. body_rl, body_ap: half widths of the vertebral body; spinous:
+    length of the process; rl: half width of the sac. front: back of the vertebral bodies; back:
+    front of the laminae; wall: depth inside the bony canal; skin: depth below the skin. slow,
+    mid, fine, speckle: random fields of falling wavelength. neck: fades out at the skull.
+    width: softness of edges, mm.
     """
-
-    s: Array
-    u: Array
-    v: Array
-    side: Array
-    level: Array
-    phase: Array
-    to_disc: Array
-    body_rl: Array
-    body_ap: Array
-    spinous: Array
-    rl: Array
-    front: Array
-    back: Array
-    wall: Array
-    skin: Array
-    slow: Array
-    mid: Array
-    fine: Array
-    speckle: Array
-    neck: Array
-    width: float
 
 
 class Surroundings:
@@ -91,20 +69,9 @@ class Surroundings:
         self._shim = rng.normal(0, 6.0, 2).tolist()
 
     def paint(self, index: Array, u: Array, v: Array, sac: Array, width: float) -> Array:
-        """Tissue fractions at straightened points.
+        """Tissue fractions at straightened points, shape (T, M), edges `width` mm soft.
 
-        Parameters
-        ----------
-        index, u, v : ndarray of shape (M,)
-            As returned by `Anatomy.locate`.
-        sac : ndarray of shape (M,)
-            `Anatomy.sac_depth` there.
-        width : float
-            Edge softness in mm, about one voxel.
-
-        Returns
-        -------
-        ndarray of shape (T, M), float32
+        `sac` is `Anatomy.sac_depth` there.
         """
         fractions = np.zeros((len(TISSUES), u.size), dtype=np.float32)
         table = dict(zip(_COLUMNS, np.take(self._table, index, axis=1), strict=True))

@@ -45,49 +45,19 @@ TEXTURE = np.array([row[8] for row in _TABLE.values()], dtype=np.float32)
 
 @dataclass(frozen=True)
 class TissueValues:
-    """Magnetic parameters of all tissues of one subject.
-
-    Attributes
-    ----------
-    t1_ms, t2_ms, t2star_ms : ndarray of shape (T,)
-        Relaxation times in ms, in the order of `TISSUES`.
-    pd : ndarray of shape (T,)
-        Proton density relative to water, 0 to 1.
-    diffusivity : ndarray of shape (T,)
-        Mean diffusivity in 1e-3 mm²/s.
-    mtr : ndarray of shape (T,)
-        Fraction of the signal that the MT pulse removes, 0 to 1.
-    fat : ndarray of shape (T,)
-        Fraction of the signal that resonates at the frequency of fat, 0 to 1.
-    """
+    """Magnetic parameters of one subject's tissues, arrays in the order of `TISSUES`."""
 
     t1_ms: np.ndarray
     t2_ms: np.ndarray
     t2star_ms: np.ndarray
-    pd: np.ndarray
-    diffusivity: np.ndarray
-    mtr: np.ndarray
-    fat: np.ndarray
+    pd: np.ndarray  # proton density relative to water
+    diffusivity: np.ndarray  # 1e-3 mm²/s
+    mtr: np.ndarray  # fraction of the signal that the MT pulse removes
+    fat: np.ndarray  # fraction of the signal at the frequency of fat
 
 
 def draw_tissues(rng: np.random.Generator | None = None) -> TissueValues:
-    """Draw the tissue values of one person; without a generator, the table's means.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator, optional
-        Source of the between-subject spread.
-
-    Returns
-    -------
-    TissueValues
-
-    Examples
-    --------
-    >>> values = draw_tissues()
-    >>> float(values.t1_ms[TISSUES.index("white_matter")])
-    857.0
-    """
+    """Draw the tissue values of one person; without a generator, the table's means."""
     table = np.array([row[:7] for row in _TABLE.values()])
     if rng is not None:
         spread = np.array([row[7] for row in _TABLE.values()])[:, None]
