@@ -166,6 +166,10 @@ class StudySubject(Mapping[str, nib.Nifti1Image]):
         """Return the image of a contrast, made now if it is missing."""
         return nib.Nifti1Image.from_filename(self._ready(contrast)[0])
 
+    def __contains__(self, contrast: object) -> bool:
+        """Whether there is such a contrast, without making its image."""
+        return contrast in STUDY_CONTRASTS
+
     def __iter__(self) -> Iterator[str]:
         """Names of the contrasts."""
         return iter(STUDY_CONTRASTS)

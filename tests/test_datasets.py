@@ -17,6 +17,8 @@ def test_loading_the_study_makes_nothing(tmp_path):
     assert next(iter(study)) == "sim-01"
     assert set(study["sim-12"]) == set(STUDY_CONTRASTS)
     assert str(study.folder).startswith(str(tmp_path))  # CORDVIZ_CACHE of the test
+    assert "T2w" in study["sim-01"]
+    assert "CT" not in study["sim-01"]
     assert not study.folder.exists()
 
 

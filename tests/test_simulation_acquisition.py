@@ -49,6 +49,13 @@ def test_truth_sums_to_the_analytic_area(subject, pixel, thickness, tilt):
     assert measured == pytest.approx(exact, rel=0.003)
 
 
+@pytest.mark.parametrize("voxel_mm", [(0.4, 3.9), (3.9, 0.4)])
+def test_truth_is_exact_for_long_voxels_too(subject, voxel_mm):
+    options = {"effects": False, "partial_volume": True, "thickness_mm": 1, "fov": (70, 70, 40)}
+    measured, exact = mean_area(subject, subject.acquire("T2star", voxel_mm=voxel_mm, **options)[1])
+    assert measured == pytest.approx(exact, rel=0.003)
+
+
 def test_truth_of_one_slice_is_the_exact_area_of_its_plane(subject):
     _, truth = subject.acquire("T1w", voxel_mm=(0.5, 0.5), thickness_mm=0.2, **IDEAL)
     for k in (0, 60, 120):
@@ -389,6 +396,12 @@ def test_a_rater_without_convention_is_near_the_truth_where_contrast_is_high(sub
         assert mask.sum() / truth.sum() == pytest.approx(1, abs=0.08)
         dice = 2 * (mask * (truth > 0.5)).sum() / (mask.sum() + (truth > 0.5).sum())
         assert dice > 0.92
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_rater_draws_what_voxels_as_large_as_the_cord_show(subject):
+    image = subject.rate("T2star", voxel_mm=(4, 4), thickness_mm=20, tilt_deg=(40, 0), fov="full")
+    assert data(image).any()
 
 
 def test_the_convention_moves_the_edge_by_its_offset(subject):

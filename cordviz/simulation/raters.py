@@ -78,7 +78,8 @@ def visible_edge(
     expected = ((inside > 0.5).sum(2) - 0.5) * _STEP_MM
 
     beyond = radius - expected[..., None]
-    sure = np.where(inside > 0.9, rays, np.nan)
+    peak = inside.max((1, 2), keepdims=True)  # coarse voxels may hold no whole cord
+    sure = np.where(inside > np.where(peak > 0.9, 0.9, 0.9 * peak), rays, np.nan)
     inner = np.nanmedian(sure.reshape(used.size, -1), axis=1)[:, None]
     ring = (beyond > 0.6 + 0.5 * max(vx, vy)) & (beyond < 1.6 + 0.7 * max(vx, vy))
     outer = (rays * ring).sum(2) / ring.sum(2)

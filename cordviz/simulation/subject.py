@@ -44,7 +44,8 @@ def simulate_subject(
     lesion : dict of int to float, optional
         Level (3 = C3) to the radius in mm of a lesion in the cord.
     lordosis_deg : float, optional
-        Cobb angle C2–C7 in degrees, positive lordotic; drawn from 12.7 ± 8 within −10 to 30.
+        Cobb angle C2–C7 in degrees within 2, positive lordotic; drawn from 12.7 ± 8 within −10
+        to 30.
     tilt_deg : tuple of float, optional
         Lean of the neck at mid height towards anterior and right, degrees.
 
