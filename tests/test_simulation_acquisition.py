@@ -426,8 +426,8 @@ def test_published_conventions_order_the_contrasts_as_published():
 
 
 @pytest.mark.parametrize(
-    "options", [{"convention": "nature"}, {"convention": {"T2w": 9.0}}, {"height": 1.5},
-                {"jitter_mm": -0.1}],
+    "options", [{"convention": "nature"}, {"convention": {"T2w": 9.0}},
+                {"convention": {"t2": 0.1}}, {"height": 1.5}, {"jitter_mm": -0.1}],
 )  # fmt: skip
 def test_impossible_raters_are_refused(subject, options):
     with pytest.raises(ValueError, match="expected"):

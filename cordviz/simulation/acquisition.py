@@ -77,9 +77,8 @@ def scan(
 ) -> Scan:  # fmt: skip
     """Scan a neck, some slices at a time; `motion_mm` is the SD of its shifts between slices."""
     nx, ny, nz = grid.shape
-    is_3d = seq.kind in ("mprage", "tse")
     shift = rng.normal(0, motion_mm, (nz, 2))
-    shift *= effects.motion and not is_3d
+    shift *= effects.motion and not seq.is_3d
     water, fat = signal_rows(seq, tissues, effects)
     signal = np.empty((nz, nx, ny), dtype=np.complex64)
     field = np.empty((2, nz, nx, ny), dtype=np.float32)
@@ -89,7 +88,7 @@ def scan(
         part = slice(start, min(start + step, nz))
         slab = Slab(
             neck, grid, slices=part, shift_mm=shift[part], partial_volume=effects.partial_volume,
-            profile=effects.slice_profile and not is_3d, with_field=not is_3d,
+            profile=effects.slice_profile and not seq.is_3d, with_field=not seq.is_3d,
         )  # fmt: skip
         signal[part] = slab.signal(water, fat, truncation=effects.truncation)
         field[:, part], truth[part] = slab.field, slab.truth

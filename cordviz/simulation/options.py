@@ -24,26 +24,24 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what no neck can be."""
-        if self.sex not in (None, "M", "F"):
-            raise ValueError(f"expected sex 'M', 'F' or None, got {self.sex!r}")
-        if not -20 <= self.atrophy_percent < 60:
-            raise ValueError(
-                f"expected atrophy_percent between -20 and 60, got {self.atrophy_percent}"
-            )
-        for disc, loss in (self.compression or {}).items():
-            if disc not in range(2, 10) or not 0 <= loss <= 0.6:
-                raise ValueError(
-                    "expected compression {disc label 2 to 9: fraction of the AP diameter, 0 to "
-                    f"0.6}}, got {{{disc}: {loss}}}"
-                )
-        for level, radius in (self.lesion or {}).items():
-            if level not in range(1, 9) or not 0 < radius <= 5:
-                raise ValueError(
-                    "expected lesion {level 1 to 8: radius in mm, 0 to 5}, got "
-                    f"{{{level}: {radius}}}"
-                )
-        if self.lordosis_deg is not None and not -30 <= self.lordosis_deg <= 45:
-            raise ValueError(f"expected lordosis_deg -30 to 45, got {self.lordosis_deg}")
+        lordosis = 0.0 if self.lordosis_deg is None else self.lordosis_deg
         tilt = np.atleast_1d((0.0, 0.0) if self.tilt_deg is None else self.tilt_deg)
-        if tilt.shape != (2,) or not np.abs(tilt).max() <= 35:
-            raise ValueError(f"expected tilt_deg (AP, RL) up to 35 degrees, got {self.tilt_deg}")
+        compression, lesion = self.compression or {}, self.lesion or {}
+        for name, right, expected in (
+            ("sex", self.sex in (None, "M", "F"), "'M', 'F' or None"),
+            ("atrophy_percent", -20 <= self.atrophy_percent < 60, "-20 to 60"),
+            (
+                "compression",
+                all(k in range(2, 10) and 0 <= v <= 0.6 for k, v in compression.items()),
+                "{disc label 2 to 9: fraction of the AP diameter, 0 to 0.6}",
+            ),
+            (
+                "lesion",
+                all(k in range(1, 9) and 0 < v <= 5 for k, v in lesion.items()),
+                "{level 1 to 8: radius in mm, 0 to 5}",
+            ),
+            ("lordosis_deg", -30 <= lordosis <= 45, "-30 to 45 degrees"),
+            ("tilt_deg", tilt.shape == (2,) and np.abs(tilt).max() <= 35, "(AP, RL) within 35"),
+        ):
+            if not right:
+                raise ValueError(f"expected {name} {expected}, got {getattr(self, name)!r}")

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from .layers import Array
 from .sampling import Grid
+from .sequences import PRESETS
 
 #: Outward displacement of the drawn edge from the visible one, mm, per contrast and convention.
 #: "published" makes the mean over simulated subjects deviate from the true CSA at C2–C3 as the
@@ -43,6 +44,8 @@ def convention_offset(convention: str | dict[str, float], contrast: str) -> floa
                 f"got {convention!r}"
             )
         convention = CONVENTIONS_MM[convention]
+    if unknown := sorted(set(convention) - set(PRESETS)):
+        raise ValueError(f"expected contrasts {', '.join(PRESETS)}, got {', '.join(unknown)}")
     offset = float(convention.get(contrast, 0.0))
     if not abs(offset) <= 2:
         raise ValueError(f"expected offsets within 2 mm, got {offset} for {contrast}")

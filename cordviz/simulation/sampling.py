@@ -101,7 +101,8 @@ class Slab:
         width = float(self.grid.voxel_mm[:2].max()) if self.partial_volume else 1e-3
         shape = (self.k.size, nx, ny)
         self.background = np.zeros((len(TISSUES), *shape), dtype=np.float32)
-        reach = self.grid.voxel_mm[:2].max() + 0.25 * self.grid.thickness_mm * (self._z.size > 1) + 0.5
+        reach = width if self.partial_volume else float(self.grid.voxel_mm[:2].max())
+        reach += 0.25 * self.grid.thickness_mm * (self._z.size > 1) + 0.5
         self.field = np.zeros((2, *shape), dtype=np.float32)
         near = np.empty(shape, dtype=bool)
         # bands from back to front: each meets only some of the structures

@@ -81,9 +81,9 @@ def place_grid(
     return Grid(affine, (nx, ny, nz), seq.thickness_mm)
 
 
-def as_image(data: Array, grid: Grid) -> nib.Nifti1Image:
-    """Wrap an array on a grid as a float32 image in mm."""
-    image = nib.Nifti1Image(data.astype(np.float32), grid.affine)
+def as_image(data: Array, affine: Array) -> nib.Nifti1Image:
+    """Wrap a copy of an array as an image in mm."""
+    image = nib.Nifti1Image(data.copy(), affine)
     image.header.set_xyzt_units("mm", "sec")
     return image
 
@@ -128,7 +128,7 @@ class SliceScanner:
         seed = options.pop("seed", 0)
         if options:
             raise TypeError(f"a slice scanner has no option {', '.join(sorted(options))}")
-        profile = effects.slice_profile and seq.kind not in ("mprage", "tse")
+        profile = effects.slice_profile and not seq.is_3d
         key = (effects.partial_volume, profile)
         if key not in self._slabs:
             self._slabs[key] = Slab(
@@ -140,5 +140,5 @@ class SliceScanner:
         signal = slab.signal(water, fat, truncation=effects.truncation)
         rng = np.random.default_rng([self._seed, seed])
         image = receive(signal, slab.field, seq, self._grid, effects=effects, rng=rng)
-        truth = slab.truth[0, :, :, None]
-        return as_image(image[0, :, :, None], self._grid), as_image(truth, self._grid)
+        affine = self._grid.affine
+        return as_image(image[0, ..., None], affine), as_image(slab.truth[0, ..., None], affine)

@@ -37,6 +37,11 @@ class Sequence:
     echo_spacing_ms: float = 10.0  # time between them
     field_t: float = 3.0  # SNR is not changed with it
 
+    @property
+    def is_3d(self) -> bool:
+        """Whether slices are encoded in k-space and not excited one by one."""
+        return self.kind in ("mprage", "tse")
+
 
 #: Protocol of spine-generic at 3 T (Cohen-Adad et al. 2021); SNR, decay, flow and shifts are
 #: typical values [T].
@@ -67,12 +72,6 @@ def make_sequence(contrast: str, **changes: Any) -> Sequence:
         raise ValueError(
             f"expected a contrast among {', '.join(PRESETS)}, got {contrast!r}; "
             "choose one and change its parameters"
-        )
-    unknown = sorted(set(changes) - set(Sequence.__dataclass_fields__))
-    if unknown:
-        raise TypeError(
-            f"acquire() has no option {', '.join(unknown)}; sequence parameters are "
-            f"{', '.join(Sequence.__dataclass_fields__)}"
         )
     seq = replace(PRESETS[contrast], **{k: v for k, v in changes.items() if v is not None})
     if not isinstance(seq.voxel_mm, Sized) or len(seq.voxel_mm) != 2:

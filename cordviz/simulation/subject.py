@@ -227,7 +227,8 @@ class Subject:
         True
         """
         result = self._scan(contrast, options)
-        return as_image(result.image, result.grid), as_image(result.truth, result.grid)
+        affine = result.grid.affine
+        return as_image(result.image, affine), as_image(result.truth, affine)
 
     def acquire_warped_truth(self, contrast: str, **options: Any) -> nib.Nifti1Image:
         """Where the scan shows the cord: the true mask with the distortion of the image.
@@ -235,7 +236,7 @@ class Subject:
         Same options as `acquire`; equals the truth for all but echo-planar contrasts.
         """
         result = self._scan(contrast, options)
-        return as_image(result.warped_truth, result.grid)
+        return as_image(result.warped_truth, result.grid.affine)
 
     def rate(
         self, contrast: str, *, seed: int = 0, convention: str | dict[str, float] = "published",
@@ -285,7 +286,7 @@ class Subject:
             result.image, result.warped_truth, result.grid, offset_mm=offset, height=height,
             jitter_mm=jitter_mm, rng=self._rng("rate", contrast, seed),
         )  # fmt: skip
-        return nib.Nifti1Image(mask, result.grid.affine)
+        return as_image(mask, result.grid.affine)
 
     def slice_scanner(self, level: float = 3.5, **options: Any) -> SliceScanner:
         """Prepare one axial slice for scanning again and again, in milliseconds each.
@@ -370,7 +371,7 @@ class Subject:
         True
         """
         img = read_image(img)
-        return nib.Nifti1Image(label_levels(self.anatomy, img.affine, img.shape), img.affine)
+        return as_image(label_levels(self.anatomy, img.affine, img.shape), img.affine)
 
     def discs(self, img: ImageLike) -> nib.Nifti1Image:
         """Intervertebral discs as single labelled voxels on the grid of an image.
@@ -401,7 +402,7 @@ class Subject:
             voxel = np.rint(to_voxel[:3, :3] @ place + to_voxel[:3, 3]).astype(int)
             if np.all((voxel >= 0) & (voxel < labels.shape)):
                 labels[tuple(voxel)] = disc
-        return nib.Nifti1Image(labels, img.affine)
+        return as_image(labels, img.affine)
 
     @property
     def disc_points_mm(self) -> dict[int, Array]:
