@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from cordviz.images import reorient
 from cordviz.simulation import simulate_subject
 from cordviz.simulation.acquisition import Effects, _distort, receive
 from cordviz.simulation.raters import CONVENTIONS_MM
@@ -326,9 +327,25 @@ def test_a_scan_can_be_put_on_a_given_grid(subject):
     np.testing.assert_array_equal(image.affine, affine)
     assert image.shape == (40, 40, 10)
     assert data(truth).max() == 1
-    sideways = nib.Nifti1Image(np.zeros((40, 40, 10), np.uint8), affine[:, [2, 1, 0, 3]])
-    with pytest.raises(ValueError, match="third axis"):
-        subject.acquire("T2w", grid=sideways)
+    a, b = np.deg2rad(35), np.deg2rad(40)
+    turn = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
+    turn = np.array([[1, 0, 0], [0, np.cos(a), np.sin(a)], [0, -np.sin(a), np.cos(a)]]) @ turn
+    affine[:3, :3] = turn @ affine[:3, :3]
+    with pytest.raises(ValueError, match="45 degrees"):
+        subject.acquire("T2w", grid=nib.Nifti1Image(np.zeros((40, 40, 10), np.uint8), affine))
+
+
+@pytest.mark.parametrize("codes", ["LPI", "PSR", "LAS"])
+def test_a_scan_is_the_same_on_a_grid_of_any_orientation(subject, codes):
+    affine = np.diag([1.1, 0.9, 4.0, 1.0])
+    affine[:3, 3] = [-22, -18, -20]
+    straight = nib.Nifti1Image(np.zeros((40, 42, 10), np.uint8), affine)
+    turned = reorient(straight, codes)
+    for scan in (subject.acquire_warped_truth, lambda *a, **k: subject.acquire(*a, **k)[0],
+                 subject.rate):  # fmt: skip
+        image = scan("fMRI", grid=turned)
+        np.testing.assert_array_equal(image.affine, turned.affine)
+        np.testing.assert_array_equal(data(reorient(image)), data(scan("fMRI", grid=straight)))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from ..images import read_image
+from ..images import read_image, reorient
 from .acquisition import Effects, receive, signal_rows
 from .anatomy import Anatomy
 from .layers import Array
@@ -44,13 +44,13 @@ def place_grid(
             f"sequence parameters {', '.join(Sequence.__dataclass_fields__)}"
         )
     if grid is not None:
-        grid = read_image(grid, name="grid")
+        grid = reorient(read_image(grid, name="grid"))
         i, j, k = grid.shape[:3]
         spacing = np.linalg.norm(grid.affine[:3, :3], axis=0)
         if abs(grid.affine[2, 2]) < 0.7 * spacing[2]:
             raise ValueError(
-                f"expected a grid whose third axis runs along the neck, got axes "
-                f"{nib.aff2axcodes(grid.affine)}; reorient it with nibabel.as_closest_canonical"
+                "expected a grid with slices within 45 degrees of axial, got slices along "
+                f"{np.round(grid.affine[:3, 2], 2)}; turn its affine"
             )
         return Grid(np.asarray(grid.affine, float), (i, j, k), float(spacing[2]))
     covered = (anatomy.s > anatomy.disc_s[9] - 2) & (anatomy.s < anatomy.disc_s[1] + 6)

@@ -9,7 +9,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from ..images import ImageLike, read_image
+from ..images import ImageLike, on_grid, read_image, restore
 from .acquisition import Scan, scan
 from .anatomy import Anatomy
 from .canal import Canal
@@ -192,7 +192,8 @@ class Subject:
             64 × 64 mm in plane from C1 to T1 (default), the protocol's own field of view, or
             (RL, AP, SI) in mm.
         grid : path or nibabel image, optional
-            Scan on this image's grid instead; its third axis must run along the neck.
+            Scan on this image's grid instead, in any orientation; its axis nearest to
+            superior–inferior is the slices'.
         tilt_deg : tuple of float
             Rotation of the slices, in degrees: forwards (AP) and sidewards (RL).
         seed : int
@@ -227,8 +228,7 @@ class Subject:
         True
         """
         result = self._scan(contrast, options)
-        affine = result.grid.affine
-        return as_image(result.image, affine), as_image(result.truth, affine)
+        return _as_asked(result.image, result, options), _as_asked(result.truth, result, options)
 
     def acquire_warped_truth(self, contrast: str, **options: Any) -> nib.Nifti1Image:
         """Where the scan shows the cord: the true mask with the distortion of the image.
@@ -236,7 +236,7 @@ class Subject:
         Same options as `acquire`; equals the truth for all but echo-planar contrasts.
         """
         result = self._scan(contrast, options)
-        return as_image(result.warped_truth, result.grid.affine)
+        return _as_asked(result.warped_truth, result, options)
 
     def rate(
         self, contrast: str, *, seed: int = 0, convention: str | dict[str, float] = "published",
@@ -286,7 +286,7 @@ class Subject:
             result.image, result.warped_truth, result.grid, offset_mm=offset, height=height,
             jitter_mm=jitter_mm, rng=self._rng("rate", contrast, seed),
         )  # fmt: skip
-        return as_image(mask, result.grid.affine)
+        return _as_asked(mask, result, options)
 
     def slice_scanner(self, level: float = 3.5, **options: Any) -> SliceScanner:
         """Prepare one axial slice for scanning again and again, in milliseconds each.
@@ -371,7 +371,7 @@ class Subject:
         True
         """
         img = read_image(img)
-        return as_image(label_levels(self.anatomy, img.affine, img.shape), img.affine)
+        return on_grid(label_levels(self.anatomy, img.affine, img.shape), img)
 
     def discs(self, img: ImageLike) -> nib.Nifti1Image:
         """Intervertebral discs as single labelled voxels on the grid of an image.
@@ -402,9 +402,16 @@ class Subject:
             voxel = np.rint(to_voxel[:3, :3] @ place + to_voxel[:3, 3]).astype(int)
             if np.all((voxel >= 0) & (voxel < labels.shape)):
                 labels[tuple(voxel)] = disc
-        return as_image(labels, img.affine)
+        return on_grid(labels, img)
 
     @property
     def disc_points_mm(self) -> dict[int, Array]:
         """World coordinates in mm of the posterior edge of discs 1 to 12 (11 in tall people)."""
         return disc_points(self.anatomy)
+
+
+def _as_asked(data: Array, result: Scan, options: dict[str, Any]) -> nib.Nifti1Image:
+    """Image of an array of a scan, in the orientation of the grid asked for if there was one."""
+    if options.get("grid") is not None:
+        return restore(data.copy(), read_image(options["grid"]))
+    return as_image(data, result.grid.affine)
