@@ -45,14 +45,6 @@ def along_cord_draws(rng: np.random.Generator, n: int, shared: float) -> np.ndar
 class Anatomy:
     """Centreline, cord surface and canal of one person, as tables over arc length.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of everything drawn.
-    options : Options
-
-    Notes
-    -----
     In coordinates divided by half widths a(s) and b(s) the outline is
     ``ρ²(φ) = 1 + Σ c_k basis_k(φ)`` with bases of zero mean over φ. The area is the integral of
     ``ρ²/2``, so it is exactly ``π a b`` whatever the coefficients: flattening, asymmetry and the

@@ -97,25 +97,11 @@ class SliceScanner:
         self._slabs: dict[tuple[bool, bool], Slab] = {}
 
     def acquire(self, contrast: str, **options: Any) -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
-        """Scan the slice.
+        """Scan the slice: image and truth of shape (nx, ny, 1), as `Subject.acquire`.
 
-        Parameters
-        ----------
-        contrast : str
-            As in `Subject.acquire`.
-        **options
-            Sequence parameters and effects as there, ``seed`` and ``effects``; the sampling is
-            that of the scanner, and there is no motion.
-
-        Returns
-        -------
-        image, truth : Nifti1Image
-            Shape (nx, ny, 1).
-
-        Raises
-        ------
-        ValueError, TypeError
-            As `Subject.acquire`, and for options of the sampling, which is fixed.
+        Options are those of the sequence, effects and ``seed``; the sampling is fixed and there is
+        no motion. One seed gives the same noise whatever the sequence, so that only the knob that
+        was turned changes the picture.
         """
         fixed = sorted(SAMPLING & set(options))
         if fixed:

@@ -26,12 +26,11 @@ _LEVEL, _PHASE = 1, 2
 class Points(SimpleNamespace):
     """Straightened points with what the painters need to know there, arrays of shape (M,).
 
-    s, u, v, side (|u|): where, mm. level: fractional, with phase as its fraction; to_disc: signed
-    distance to the nearest disc. body_rl, body_ap: half widths of the vertebral body; spinous:
-    length of the process; rl: half width of the sac. front: back of the vertebral bodies; back:
-    front of the laminae; wall: depth inside the bony canal; skin: depth below the skin. slow,
-    mid, fine, speckle: random fields of falling wavelength. neck: fades out at the skull.
-    width: softness of edges, mm.
+    s, u, v, side (|u|): place. level: fractional, phase: its fraction; to_disc: signed distance
+    to the nearest disc. body_rl, body_ap: half widths of the vertebral body; spinous: length of
+    the process; rl: half width of the sac. front: back of the bodies; back: front of the laminae;
+    wall, skin: depth inside the bony canal and below the skin. slow, mid, fine, speckle: random
+    fields of falling wavelength. neck: fades out at the skull. width: softness of edges. In mm.
     """
 
 
