@@ -1,0 +1,172 @@
+"""Run the network on a volume of any contrast: find the cord, segment it, put the mask back.
+
+Arrays are in RAS order, shape (X, Y, Z); positions are in mm from the centre of voxel (0, 0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from .detection import STEP_MM as DETECTION_STEP_MM
+from .detection import STRIDE, best_path, cordness, make_slabs
+from .network import Network, load_network
+from .sampling import STEP_MM, cut_patches, paste_patches
+
+PATCH = 96  # pixels, 58 mm
+BATCH = 24
+LEVELS = 10  # at about so many heights the cord is looked for
+PROBES = 12  # slices on which the network judges a candidate for the cord
+LEAST_AREA_MM2 = 12.0  # of a slice that is taken to show the cord
+LEAST_CERTAINTY = 0.65  # mean of the better half of the probes: 0.83 and more on training and
+# validation images, 0.58 and less in noise and in crops of neck muscle
+BRIDGE_MM = 12.0  # the longest gap within the cord
+MOVED_MM = 4.0  # a patch further off the cord than this is cut again
+
+
+def segment_soft(
+    data: np.ndarray,
+    spacing: np.ndarray,
+    weights: Path,
+    *,
+    device: str = "auto",
+    report: Callable[[], object] = lambda: None,
+) -> np.ndarray:
+    """Segment the cord in an image of any contrast.
+
+    Parameters
+    ----------
+    data : ndarray of shape (X, Y, Z)
+        Image in RAS order.
+    spacing : ndarray of shape (3,)
+        Voxel size in mm.
+    weights : Path
+        File of the network.
+    device : str
+        As torch names it; "auto" takes a GPU if there is one.
+    report : callable
+        Called after each of three steps.
+
+    Returns
+    -------
+    ndarray of shape (X, Y, Z)
+        Fraction of each voxel that is cord, float32 in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        No cord found.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = load_network(Path(weights), device)
+
+    def run(center: np.ndarray, slices: np.ndarray) -> np.ndarray:
+        found = [
+            _run(network, cut_patches(data, spacing, center[part], PATCH, slices=part))
+            for part in np.array_split(slices, max(1, -(-slices.size // BATCH)))
+        ]
+        return np.concatenate(found)
+
+    every = np.arange(data.shape[2])
+    center = _choose(candidates(data, spacing), run)
+    report()
+    patches = run(center, every)
+    report()
+    for _ in range(2):
+        better = _recentre(patches, center, spacing[2])
+        moved = np.flatnonzero(np.hypot(*(better - center).T) > MOVED_MM)
+        if moved.size == 0:
+            break
+        center[moved] = better[moved]
+        patches[moved] = run(center, moved)
+    mask = paste_patches(patches, data.shape, spacing, center)
+    mask = _keep_cord(np.clip(mask, 0, 1), spacing)
+    report()
+    return mask
+
+
+def candidates(data: np.ndarray, spacing: np.ndarray) -> list[np.ndarray]:
+    """Where a dark and where a bright cord would run best: centres, each of shape (Z, 2)."""
+    slabs, at = make_slabs(data, spacing)
+    some = slice(None, None, max(1, len(slabs) // LEVELS))  # it is only a rough centre
+    slabs, at = slabs[some], at[some]
+    height = float(np.median(np.diff(at)) * spacing[2]) if len(at) > 1 else float(spacing[2])
+    found = []
+    for bright in (False, True):
+        path = best_path(cordness(slabs, bright=bright), height) * float(DETECTION_STEP_MM * STRIDE)
+        path = ndimage.gaussian_filter1d(path, 4 / height, axis=0, mode="nearest")
+        slices = np.arange(data.shape[2])
+        found.append(np.stack([np.interp(slices, at, path[:, a]) for a in (0, 1)], axis=1))
+    return found
+
+
+def _choose(
+    centers: list[np.ndarray], run: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Let the network judge: it knows a cord of any polarity when it is centred on it."""
+    probes = np.unique(np.linspace(0, len(centers[0]) - 1, PROBES).round().astype(int))
+    certain = [np.sort(_certainty(run(c, probes)))[-(-probes.size // 2) :] for c in centers]
+    best = int(np.argmax([c.mean() for c in certain]))
+    if certain[best].mean() < LEAST_CERTAINTY:
+        raise ValueError(
+            "No spinal cord found. Check that the image shows the cord in axial section "
+            "(several cm along it help) and crop it around the spine if the field of view is large."
+        )
+    return centers[best].copy()
+
+
+def _certainty(patches: np.ndarray) -> np.ndarray:
+    """Mean cord fraction where there is cord, 0 to 1, 0 where its area is too small."""
+    total = patches.sum(axis=(1, 2))
+    mean = (patches**2).sum(axis=(1, 2)) / np.maximum(total, 1e-6)
+    return np.where(total * STEP_MM**2 > LEAST_AREA_MM2, mean, 0)
+
+
+def _recentre(patches: np.ndarray, center: np.ndarray, slice_mm: float) -> np.ndarray:
+    """Centres from the masks; slices that show none take them from their neighbours."""
+    weight = np.where(patches > 0.3, patches, 0)
+    total = weight.sum(axis=(1, 2))
+    known = np.flatnonzero(total * STEP_MM**2 > LEAST_AREA_MM2)
+    if known.size == 0:
+        return center
+    offset = (np.arange(PATCH) - (PATCH - 1) / 2) * STEP_MM
+    across = weight.sum(axis=2)[known] @ offset / total[known]
+    along = weight.sum(axis=1)[known] @ offset / total[known]
+    found = center[known] + np.stack([across, along], axis=1)
+    # a leak in one slice must not pull the patch away: median over about 2 cm
+    span = 2 * int(np.clip(10 / slice_mm, 1, 10)) + 1
+    found = ndimage.median_filter(found, size=(min(span, known.size), 1), mode="nearest")
+    return np.stack([np.interp(np.arange(len(center)), known, v) for v in found.T], axis=1)
+
+
+@torch.inference_mode()
+def _run(network: Network, patches: np.ndarray) -> np.ndarray:
+    device = next(network.parameters()).device
+    logits = network(torch.from_numpy(patches)[:, None].to(device))
+    return logits.sigmoid()[:, 0].float().cpu().numpy()
+
+
+def _keep_cord(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """Keep the largest piece, bridged over short gaps, with its soft edge."""
+    core = mask > 0.3
+    if not core.any():
+        raise ValueError("No spinal cord found: the network saw none around the likeliest place.")
+    box = ndimage.find_objects(core.astype(np.uint8))[0]
+    edge = [max(1, round(2.0 / s)) for s in spacing[:2]]
+    box = tuple(
+        slice(max(0, b.start - e), b.stop + e) for b, e in zip(box, (*edge, 0), strict=True)
+    )
+    core = core[box]
+    reach = 2 * round(BRIDGE_MM / 2 / spacing[2]) + 1
+    pieces, count = ndimage.label(ndimage.maximum_filter1d(core, reach, axis=2))
+    sizes = ndimage.sum_labels(mask[box], pieces * core, np.arange(1, count + 1))
+    piece = core & (pieces == 1 + int(np.argmax(sizes)))
+    near = ndimage.binary_dilation(piece, np.ones((2 * edge[0] + 1, 2 * edge[1] + 1, 1)))
+    kept = np.zeros_like(mask)
+    kept[box] = np.where(near & piece.any(axis=(0, 1)), mask[box], 0)
+    return kept

@@ -1,0 +1,88 @@
+"""The network: a compact 2-D U-Net whose output is the fraction of cord in each pixel."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Network(nn.Module):
+    """U-Net on half-resolution planes.
+
+    Four neighbouring pixels enter as four channels and leave as four: the cord's edge is smooth at
+    twice the pixel, and the costliest level of a U-Net is not needed to place it.
+
+    Parameters
+    ----------
+    widths : list of int
+        Features of each level, finest first.
+    """
+
+    def __init__(self, widths: list[int]) -> None:
+        """Random weights; what the logits start from says that few pixels are cord."""
+        super().__init__()
+        self.widths = list(widths)
+        levels = list(zip([4, *widths], widths, strict=False))
+        self.down = nn.ModuleList(_block(a, b) for a, b in levels)
+        self.up = nn.ModuleList(_block(a + b, a) for a, b in pairwise(widths))
+        self.head = nn.Conv2d(widths[0], 4, 1)
+        nn.init.constant_(self.head.bias, -3.0)  # type: ignore[arg-type]
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Logits of the cord fraction.
+
+        Parameters
+        ----------
+        patches : Tensor of shape (B, 1, N, N)
+            Any intensity scale: each patch is normalised here, on what it shows.
+
+        Returns
+        -------
+        Tensor of shape (B, 1, N, N)
+        """
+        mean = patches.mean(dim=(2, 3), keepdim=True)
+        sd = patches.std(dim=(2, 3), keepdim=True)
+        x = F.pixel_unshuffle(((patches - mean) / (sd + 1e-6)).clamp(-5, 5), 2)
+        skips = []
+        for k, block in enumerate(self.down):
+            x = block(x if k == 0 else F.avg_pool2d(x, 2))
+            skips.append(x)
+        for k in reversed(range(len(self.up))):
+            x = F.interpolate(x, scale_factor=2.0)
+            x = self.up[k](torch.cat([skips[k], x], dim=1))
+        return F.pixel_shuffle(self.head(x), 2)
+
+
+def _block(inputs: int, outputs: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for a in (inputs, outputs):
+        layers += [
+            nn.Conv2d(a, outputs, 3, padding=1, bias=False),
+            nn.InstanceNorm2d(outputs, affine=True),
+            nn.LeakyReLU(0.01, inplace=True),
+        ]
+    return nn.Sequential(*layers)
+
+
+def save_network(network: Network, path: Path) -> None:
+    """Write the weights in half precision."""
+    state = {k: v.half() for k, v in network.state_dict().items()}
+    torch.save({"widths": network.widths, "state": state}, path)
+
+
+@lru_cache(maxsize=4)
+def load_network(path: Path, device: str = "cpu") -> Network:
+    """Read weights for inference, float32; kept in memory for the next call.
+
+    Nothing in the file is executed: only tensors and plain values are read.
+    """
+    stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    network = Network(stored["widths"])
+    network.load_state_dict({k: v.float() for k, v in stored["state"].items()})
+    return network.eval().to(device)

@@ -1,0 +1,114 @@
+"""Cut square patches around the cord from slices of any voxel size, and put them back.
+
+Arrays are in RAS order, shape (X, Y, Z); positions are in mm from the centre of voxel (0, 0).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+STEP_MM = 0.6  # pixel of a patch
+
+
+def cut_patches(
+    data: np.ndarray,
+    spacing: np.ndarray,
+    center_mm: np.ndarray,
+    size: int,
+    *,
+    mask: bool = False,
+    slices: np.ndarray | None = None,
+) -> np.ndarray:
+    """Resample a square around a centre in each slice to `STEP_MM`.
+
+    An image is interpolated linearly and averaged over each new pixel, its edge values going on
+    outside the field of view. A mask counts the area of its voxels in each new pixel, so that the
+    sum keeps its meaning, and is 0 outside.
+
+    Parameters
+    ----------
+    data : ndarray of shape (X, Y, Z)
+    spacing : ndarray of shape (3,)
+        Voxel size in mm.
+    center_mm : ndarray of shape (S, 2)
+        Centre in each slice.
+    size : int
+        Pixels along each side.
+    mask : bool
+        Whether `data` is a mask.
+    slices : ndarray of shape (S,), optional
+        Which slices; all by default.
+
+    Returns
+    -------
+    ndarray of shape (S, size, size), float32
+    """
+    picked = data if slices is None else data[..., slices]
+    planes = np.ascontiguousarray(np.moveaxis(picked, 2, 0), dtype=np.float32)
+    ends = (np.arange(size + 1) - size / 2) * STEP_MM
+    wx, wy = (
+        _weights(n, (center_mm[:, axis, None] + ends) / mm, smooth=not mask, extend=not mask)
+        for axis, (n, mm) in enumerate(zip(planes.shape[1:], spacing[:2], strict=True))
+    )
+    return wx @ planes @ wy.transpose(0, 2, 1)
+
+
+def paste_patches(
+    patches: np.ndarray, shape: tuple[int, ...], spacing: np.ndarray, center_mm: np.ndarray
+) -> np.ndarray:
+    """Resample patches back onto the slices they were cut from, the sum times pixel area kept.
+
+    Parameters
+    ----------
+    patches : ndarray of shape (Z, N, N)
+        Masks, 0 at their edges.
+    shape : tuple of int
+        (X, Y, Z) of the volume.
+    spacing, center_mm
+        As given to `cut_patches`.
+
+    Returns
+    -------
+    ndarray of shape (X, Y, Z), float32
+    """
+    size = patches.shape[1]
+    wx, wy = (
+        _weights(
+            size,
+            ((np.arange(shape[axis] + 1) - 0.5) * spacing[axis] - center_mm[:, axis, None])
+            / STEP_MM
+            + (size - 1) / 2,
+            smooth=True,
+        )
+        for axis in (0, 1)
+    )
+    return np.ascontiguousarray(np.moveaxis(wx @ patches @ wy.transpose(0, 2, 1), 0, 2))
+
+
+def _weights(n: int, ends: np.ndarray, *, smooth: bool, extend: bool = False) -> np.ndarray:
+    """Mean of each basis function of `n` samples over the intervals between `ends`.
+
+    Parameters
+    ----------
+    n : int
+    ends : ndarray of shape (S, M + 1)
+        Borders of the M new pixels, in samples (0 is the centre of the first).
+    smooth : bool
+        Basis: hats (linear interpolation) or boxes (each sample fills its cell).
+    extend : bool
+        Let the first and the last hat go on for ever.
+
+    Returns
+    -------
+    ndarray of shape (S, M, n)
+    """
+    t = ends[..., None] - np.arange(n)
+    if smooth:
+        within = np.clip(t, -1, 1)
+        integral = within - 0.5 * within * np.abs(within)
+    else:
+        integral = np.clip(t, -0.5, 0.5)
+    if extend:
+        integral[..., 0] = np.where(t[..., 0] < 0, t[..., 0], integral[..., 0])
+        integral[..., -1] = np.where(t[..., -1] > 0, t[..., -1], integral[..., -1])
+    return (np.diff(integral, axis=1) / np.diff(ends, axis=1)[..., None]).astype(np.float32)

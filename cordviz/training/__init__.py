@@ -1,0 +1,1 @@
+"""Train the networks; nothing in the package imports this."""

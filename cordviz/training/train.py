@@ -1,0 +1,174 @@
+"""Train a network from a recipe; stop and resume at any time."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from .._files import atomic_path
+from ..segmentation.network import Network, save_network
+from ..segmentation.sampling import cut_patches
+from .patches import centers_of, load_ras, prepare
+from .synthesis import synthesize
+
+PATCH = 96  # pixels, 58 mm: what the network sees at once
+
+
+def train(recipe: Path, *, real: Path, cache: Path, out: Path, progress: bool = True) -> Network:
+    """Train to the recipe's last step, going on from the last checkpoint in `out`.
+
+    `real` is the folder that the recipe's paths start from, `cache` takes the cut patches, `out`
+    ``checkpoint.pt`` (to resume), ``best.pt`` (weights of the best validation) and ``log.csv``
+    (step, loss, then Dice and area ratio of each validation image). Returns the moving average of
+    the weights.
+    """
+    settings = tomllib.loads(recipe.read_text())
+    plan = settings["train"]
+    out.mkdir(parents=True, exist_ok=True)
+    stored, odds = load_patches(prepare(settings, real, cache), settings)
+    checks = [load_check(case, real) for case in settings.get("validation", [])]
+    torch.manual_seed(settings["seed"])
+    generator = torch.Generator().manual_seed(settings["seed"])
+    network = Network(settings["network"]["widths"])
+    average = copy.deepcopy(network)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=plan["rate"], weight_decay=1e-4)
+    parts: dict[str, Any] = {"network": network, "average": average, "optimizer": optimizer}
+    step, best = 0, -math.inf
+    if (out / "checkpoint.pt").exists():
+        kept = torch.load(out / "checkpoint.pt", weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(kept[name])
+        generator.set_state(kept["generator"])
+        step, best = kept["step"], kept["best"]
+    losses, saved = [], time.monotonic()
+    with tqdm(total=plan["steps"], initial=step, desc="training", disable=not progress) as bar:
+        while step < plan["steps"]:
+            for group in optimizer.param_groups:
+                group["lr"] = plan["rate"] * _schedule(step / plan["steps"])
+            picked = torch.multinomial(odds, plan["batch"], replacement=True, generator=generator)
+            image, cord, canal = (stored[k][picked].float() for k in ("image", "cord", "canal"))
+            x, truth = synthesize(image, cord / 255, canal / 255, size=PATCH, generator=generator)
+            with torch.autocast("cpu", torch.bfloat16, enabled=plan.get("bfloat16", True)):
+                logits = network(x)
+            loss = soft_loss(logits.float(), truth)
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            follow(average, network, min(0.998, (step + 1) / (step + 10)))
+            losses.append(loss.item())
+            step += 1
+            bar.update()
+            if step < plan["steps"] and time.monotonic() - saved < plan["checkpoint_s"]:
+                continue
+            scores = [evaluate(average, *check) for check in checks]
+            score = float(np.mean([s[0] for s in scores])) if scores else step
+            if score > best:
+                best = score
+                save_network(average, out / "best.pt")
+            with (out / "log.csv").open("a") as log:
+                row = [step, np.mean(losses), *np.ravel(scores)]
+                log.write(",".join(f"{v:.5g}" for v in row) + "\n")
+            state = {name: part.state_dict() for name, part in parts.items()}
+            state |= {"generator": generator.get_state(), "step": step, "best": best}
+            with atomic_path(out / "checkpoint.pt") as temporary:
+                torch.save(state, temporary)
+            losses, saved = [], time.monotonic()
+    return average
+
+
+@torch.no_grad()
+def follow(average: Network, network: Network, decay: float) -> None:
+    """Move the average of the weights a little towards the weights."""
+    for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
+        slow.lerp_(fast, 1 - decay)
+
+
+def soft_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Cross-entropy with soft targets, whose minimum is the expected fraction, plus overlap.
+
+    The overlap has squared denominators: unlike the usual soft Dice it is best where the output
+    equals a soft target, and does not push fractions to 0 and 1.
+    """
+    p = logits.sigmoid()
+    both = (p * truth).sum(dim=(1, 2, 3))
+    each = (p * p).sum(dim=(1, 2, 3)) + (truth * truth).sum(dim=(1, 2, 3))
+    overlap = 1 - (2 * both + 5) / (each + 5)
+    return 10 * F.binary_cross_entropy_with_logits(logits, truth) + overlap.mean()
+
+
+def load_patches(
+    files: dict[str, list[Path]], settings: dict[str, Any]
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Read all patches, and how often each is drawn: by kind, then by volume, then evenly."""
+    shares = {k: settings.get(k, {}).get("share", 0.0) for k in ("simulated", "labels")}
+    shares["real"] = 1 - sum(shares.values())
+    extra = {
+        f"{c['name'].replace(' ', '_')}": c.get("share", 1.0) for c in settings.get("real", [])
+    }
+    parts, odds = [], []
+    for kind, paths in files.items():
+        of_kind = []
+        for path in paths:
+            part = torch.load(path, weights_only=True)
+            n = len(part["image"])
+            # a long volume counts more, but not as often as it has slices
+            of_kind.append(torch.full((n,), extra.get(path.stem, 1.0) / math.sqrt(n)))
+            parts.append(part)
+        if of_kind:
+            weights = torch.cat(of_kind)
+            odds.append(weights / weights.sum() * shares[kind])
+    return {k: torch.cat([p[k] for p in parts]) for k in parts[0]}, torch.cat(odds)
+
+
+def load_check(case: dict[str, str], real: Path) -> tuple[Tensor, Tensor]:
+    """Patches of a validation image around its own mask, and that mask: (S, 1, PATCH, PATCH)."""
+    data, spacing = load_ras(real / case["image"])
+    mask = (load_ras(real / case["mask"])[0] > 0.5).astype(np.float32)
+    slices = np.flatnonzero(mask.any(axis=(0, 1)))[:: max(1, mask.shape[2] // 60)]
+    where = (spacing, centers_of(mask, spacing)[slices], PATCH)
+    x = cut_patches(data, *where, slices=slices)
+    truth = cut_patches(mask, *where, slices=slices, mask=True)
+    return torch.from_numpy(x)[:, None], torch.from_numpy(truth)[:, None]
+
+
+@torch.inference_mode()
+def evaluate(network: Network, x: Tensor, truth: Tensor) -> tuple[float, float]:
+    """Dice at one half, and the ratio of summed to true area."""
+    network.eval()
+    found = torch.cat([network(part).sigmoid() for part in x.split(32)])
+    network.train()
+    both = 2 * ((found > 0.5) & (truth > 0.5)).sum() / ((found > 0.5).sum() + (truth > 0.5).sum())
+    return float(both), float(found.sum() / truth.sum())
+
+
+def _schedule(part: float) -> float:
+    """Rise over the first 3 %, then fall along a cosine."""
+    return min(part / 0.03 + 0.01, 1.0) * 0.5 * (1 + math.cos(math.pi * part)) + 1e-3
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(exists=True, path_type=Path))
+@click.option("--real", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--cache", type=click.Path(path_type=Path), required=True, help="Cut patches.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Checkpoints.")
+@click.option("--threads", default=2, show_default=True)
+def main(recipe: Path, real: Path, cache: Path, out: Path, threads: int) -> None:
+    """Train the network of RECIPE, or go on with it."""
+    torch.set_num_threads(threads)
+    train(recipe, real=real, cache=cache, out=out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Training: truths keep their area, a minute of it works, and it goes on where it stopped."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+
+import cordviz as cv
+from cordviz.images import reorient, spacing_mm, voxels
+from cordviz.segmentation.network import Network, load_network
+from cordviz.segmentation.sampling import cut_patches
+from cordviz.training import train as training
+from cordviz.training.patches import SIZE, centers_of, prepare
+from cordviz.training.synthesis import synthesize
+
+RECIPE = """
+seed = 1
+[network]
+widths = [16, 32, 64]
+[train]
+steps = {steps}
+batch = 8
+rate = 5e-3
+checkpoint_s = {checkpoint_s}
+[simulated]
+first_seed = 1_000_000
+subjects = 2
+scans = 3
+slices = 12
+share = 1.0
+"""
+
+
+def write(folder: Path, **values) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(RECIPE.format(**values))
+    return path
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("patches")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, cache):
+    """Folder of a short run."""
+    out = tmp_path_factory.mktemp("run")
+    recipe = write(out, steps=160, checkpoint_s=5)
+    training.train(recipe, real=out, cache=cache, out=out, progress=False)
+    return out
+
+
+def examples(n=16, seed=0):
+    """Discs of cord in discs of canal."""
+    at = torch.arange(SIZE) - (SIZE - 1) / 2
+    r = torch.hypot(at[:, None], at)
+    cord, canal = ((radius - r).clamp(0, 1).expand(n, -1, -1) for radius in (10, 17))
+    image = 0.8 * canal - 0.5 * cord + 0.1
+    generator = torch.Generator().manual_seed(seed)
+    return synthesize(image, cord, canal, size=96, generator=generator)
+
+
+def test_synthesis_keeps_soft_truths_and_changes_contrast():
+    x, truth = examples(64)
+    assert x.shape == truth.shape == (64, 1, 96, 96)
+    assert x.isfinite().all()
+    assert truth.min() >= 0
+    assert truth.max() <= 1.001
+    area = truth.sum(dim=(1, 2, 3))
+    assert area.median() == pytest.approx(np.pi * 9.5**2, rel=0.15)
+    inside, ring = (truth > 0.9), (truth == 0)
+    brighter = (x * inside).sum((1, 2, 3)) / inside.sum((1, 2, 3)) > (x * ring).sum(
+        (1, 2, 3)
+    ) / ring.sum((1, 2, 3))
+    assert 0.2 < brighter.float().mean() < 0.8
+
+
+def test_the_same_seed_makes_the_same_examples():
+    torch.testing.assert_close(examples(seed=5)[0], examples(seed=5)[0])
+
+
+def test_the_loss_is_least_at_a_soft_truth():
+    truth = torch.full((1, 1, 8, 8), 0.3)
+    losses = [training.soft_loss(torch.logit(truth + d), truth) for d in (-0.1, 0.0, 0.1)]
+    assert losses[1] < min(losses[0], losses[2])
+
+
+def test_stored_truths_have_the_area_of_the_simulated_cord(cache, trained):
+    part = torch.load(cache / "sim-1000000.pt", weights_only=True)
+    area = part["cord"].float().sum((1, 2)) / 255 * 0.36
+    norms = cv.simulate_subject(1_000_000).csa_mm2.values()
+    assert 0.8 * min(norms) < area.median() < 1.2 * max(norms)
+
+
+def test_people_kept_for_evaluation_are_refused(tmp_path):
+    people = {"first_seed": 5, "subjects": 1, "scans": 1, "slices": 2}
+    with pytest.raises(ValueError, match=r"below 1,000,000"):
+        prepare({"simulated": people}, tmp_path, tmp_path)
+
+
+def test_the_loss_falls(trained):
+    log = np.loadtxt(trained / "log.csv", delimiter=",", ndmin=2)
+    assert log[-1, 1] < 0.7 * log[0, 1]
+
+
+def test_a_minute_of_training_finds_the_cord_of_an_unseen_person(trained):
+    image, mask = (reorient(i) for i in cv.simulate_subject(3).acquire("T2w", fov=(48, 48, 24)))
+    truth, spacing = voxels(mask), spacing_mm(image)
+    where = (spacing, centers_of(truth, spacing) + 1.5, 96)
+    x = torch.from_numpy(cut_patches(voxels(image), *where))[:, None]
+    target = torch.from_numpy(cut_patches(truth, *where, mask=True))[:, None]
+    torch.manual_seed(0)
+    before, _ = training.evaluate(Network([16, 32, 64]), x, target)
+    after, _ = training.evaluate(load_network(trained / "best.pt"), x, target)
+    assert before < 0.2
+    assert after > 0.7
+
+
+def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(tmp_path, cache, monkeypatch):
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    recipe = write(tmp_path, steps=8, checkpoint_s=0)
+    options = {"real": tmp_path, "cache": cache, "progress": False}
+    expected = training.train(recipe, out=whole, **options).state_dict()
+    calls = iter(range(5))
+    loss = training.soft_loss
+
+    def cut_off(*arguments):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return loss(*arguments)
+
+    monkeypatch.setattr(training, "soft_loss", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(recipe, out=halved, **options)
+    monkeypatch.setattr(training, "soft_loss", loss)
+    resumed = training.train(recipe, out=halved, **options).state_dict()
+    for name, value in expected.items():
+        torch.testing.assert_close(resumed[name], value)
+
+
+@pytest.mark.realdata
+def test_targets_of_hard_masks_keep_their_area(shared_data, tmp_path):
+    case = {
+        "name": "t2s",
+        "image": "sct_testing_data/t2s/t2s",
+        "mask": "sct_testing_data/t2s/t2s_seg",
+    }
+    files = prepare({"real": [case]}, shared_data / "real", tmp_path)
+    stored = torch.load(files["real"][0], weights_only=True)["cord"].double().sum((1, 2)) / 255
+    mask = nib.load(shared_data / "real" / f"{case['mask']}.nii.gz")
+    area = mask.get_fdata().sum(axis=(0, 1)) * np.prod(mask.header.get_zooms()[:2])
+    np.testing.assert_allclose(stored * 0.36, area[area > 0], rtol=0.01)
