@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ._sct_csv import slice_ranges
@@ -89,14 +89,14 @@ def aggregate_shape(table: pd.DataFrame, *, by: str = "level") -> pd.DataFrame:
     return result
 
 
-def mean_csa(table: pd.DataFrame, *, levels: Iterable[int] = (2, 3)) -> float:
+def mean_csa(table: pd.DataFrame, *, levels: Collection[int] = (2, 3)) -> float:
     """Mean cross-sectional area (CSA) over the slices of some vertebral levels.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `measure_shape` with levels.
-    levels : iterable of int
+    levels : collection of int
         Vertebral levels; (2, 3) is C2–C3.
 
     Returns
@@ -125,7 +125,12 @@ def mean_csa(table: pd.DataFrame, *, levels: Iterable[int] = (2, 3)) -> float:
     80.0
     """
     _check_table(table)
-    wanted = [int(level) for level in levels]
+    try:
+        wanted = [int(level) for level in levels if level == int(level)]
+        if isinstance(levels, str) or len(wanted) != len(list(levels)):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise ValueError(f"levels must be whole numbers such as (2, 3), got {levels!r}.") from None
     measured = table.loc[table["area_mm2"].notna(), "level"]
     present = sorted({int(level) for level in measured.dropna()})
     missing = [level for level in wanted if level not in present]
@@ -147,6 +152,8 @@ def mean_csa(table: pd.DataFrame, *, levels: Iterable[int] = (2, 3)) -> float:
 
 
 def _check_table(table: pd.DataFrame) -> None:
+    if not hasattr(table, "columns"):
+        raise TypeError(f"Expected a table from measure_shape, got {type(table).__name__}.")
     missing = [name for name in ("slice", "level", *MEASURES) if name not in table]
     if missing:
         raise ValueError(

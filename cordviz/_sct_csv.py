@@ -68,6 +68,10 @@ def save_sct_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     80.0
     """
 
+    if not hasattr(table, "columns"):
+        raise TypeError(
+            f"Expected a table from measure_shape or aggregate_shape, got {type(table).__name__}."
+        )
     rows = _rows(table)
     now = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
     leading = [now, f"cordviz {__version__}", str(table.attrs.get("mask", ""))]

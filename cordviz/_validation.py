@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,21 @@ def check_spatial(img: Nifti1Image, name: str = "image") -> None:
         raise ValueError(
             f"The affine of the {name} is singular or not finite, so its voxels have no size or "
             "position in mm. Repair the NIfTI header (sform/qform) first."
+        )
+    axes = affine[:3, :3]
+    size = np.linalg.norm(axes, axis=0)
+    if size.min() < 0.02 or size.max() > 50:
+        raise ValueError(
+            f"The voxels of the {name} measure {' × '.join(f'{s:g}' for s in size)} mm, which "
+            "cannot be a neck. Is the header in µm or m? Correct it to mm."
+        )
+    cosines = (axes / size).T @ (axes / size) - np.eye(3)
+    if np.abs(cosines).max() > 0.02:
+        shear = np.degrees(np.arcsin(np.abs(cosines).max()))
+        warnings.warn(
+            f"The axes of the {name} are sheared by {shear:.1f}°, so areas and angles will be "
+            "wrong. Resample it to perpendicular axes first (nilearn.image.resample_img).",
+            stacklevel=4,
         )
 
 
@@ -54,11 +70,11 @@ def check_mask(data: np.ndarray, name: str = "mask") -> None:
     low, high = float(data.min()), float(data.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(f"The {name} has NaN or infinite voxels; expected values from 0 to 1.")
-    if low < 0:
+    if low < -1e-4:  # resampling may undershoot 0 and overshoot 1 by rounding
         raise ValueError(f"The {name} has negative values (lowest {low:g}); expected 0 to 1.")
-    if high == 0:
+    if high <= 0:
         raise ValueError(f"The {name} is empty: no voxel is above 0.")
-    if high > 1 + 1e-4:  # float32 resampling may overshoot 1 by rounding
+    if high > 1 + 1e-4:
         raise ValueError(
             f"The {name} has values above 1 (highest {high:g}); expected 0 to 1. A mask stored as "
             "0/255 must be divided by 255; of a label image, choose one label (img == label)."
@@ -70,14 +86,15 @@ def check_same_grid(img: Any, reference: Any, name: str, reference_name: str) ->
     if img.shape[:3] != reference.shape[:3]:
         raise ValueError(
             f"The {name} has shape {img.shape[:3]} but the {reference_name} has "
-            f"{reference.shape[:3]}. Bring it onto that grid first: cordviz.images.resample_to."
+            f"{reference.shape[:3]}. Bring it onto that grid first: cordviz.images.resample_to "
+            "(interpolation='nearest' for labels)."
         )
     shift = np.abs(img.affine - reference.affine).max()
     if not shift <= AFFINE_TOLERANCE_MM:
         raise ValueError(
             f"The {name} and the {reference_name} have the same shape but other affines (they "
             f"differ by up to {shift:.3g}). Bring one onto the other's grid: "
-            "cordviz.images.resample_to."
+            "cordviz.images.resample_to (interpolation='nearest' for labels)."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import warnings
@@ -103,6 +104,8 @@ def segment(
     quiet: bool,
 ) -> None:
     """Segment the cord of IMAGE (NIfTI) into a mask, with a JSON sidecar saying how."""
+    if not image.is_file():
+        raise FileNotFoundError(f"There is no image at {image}.")
     suffix = "_label-SC_softseg" if threshold is None else "_seg"
     output = output or image.with_name(f"{_stem(image)}{suffix}.nii.gz")
     _check_output(output, (".nii", ".nii.gz"), image)
@@ -295,6 +298,10 @@ def _check_output(output: Path, suffixes: tuple[str, ...], source: Path) -> None
         raise ValueError(f"-o must end in {' or '.join(suffixes)}, got {output.name!r}.")
     if not output.parent.is_dir():
         raise FileNotFoundError(f"The folder {output.parent} does not exist; create it first.")
+    if not os.access(output.parent, os.W_OK):
+        raise ValueError(
+            f"The folder {output.parent} cannot be written to; choose another with -o."
+        )
     if output.resolve() == source.resolve():
         raise ValueError(f"-o {output} would replace the input; choose another name.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,6 +69,12 @@ def read_image(image: ImageLike, *, name: str = "image") -> Nifti1Image:
     if img.get_data_dtype().fields is not None or img.get_data_dtype().kind == "c":
         raise ValueError(f"The {name} has colour or complex voxels; expected one number per voxel.")
     check_spatial(img, name)
+    if not (img.header["qform_code"] or img.header["sform_code"]):
+        warnings.warn(
+            f"The header of the {name} says nothing of orientation (qform_code and sform_code are "
+            "0), so which axis runs along the cord is a guess. Set its sform first.",
+            stacklevel=3,
+        )
     return img
 
 
@@ -75,7 +82,7 @@ def voxels(img: Nifti1Image, *, dtype: Any = np.float32, name: str = "image") ->
     """Read the voxels of an image, scl_slope and scl_inter applied, as `dtype`."""
     try:
         return np.asanyarray(img.dataobj).astype(dtype, copy=False)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, OverflowError, MemoryError) as error:
         raise ValueError(_unreadable(img.get_filename(), name, error)) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ DISCS = range(1, 27)
 #: Landmarks that share the label images with discs: pontomedullary groove and junction, conus.
 NOT_DISCS = (49, 50, 60)
 FAR_FROM_CORD_MM = 60.0
+DISC_HEIGHT_MM = 15.0  # no disc label is taller; a level is
 SAME_PLACE_MM = 1.0
 
 
@@ -114,7 +116,15 @@ def slice_levels(levels: ImageLike) -> np.ndarray:
     data = np.asanyarray(img.dataobj)
     low = data.min()
     if not low >= 0:
-        raise ValueError(f"The level map has negative or NaN labels (lowest {low:g}).")
+        raise ValueError(
+            f"The level map has negative or NaN labels (lowest {low:g}). If it was resampled, do "
+            "that with interpolation='nearest'."
+        )
+    if data.max() > max(NOT_DISCS):
+        raise ValueError(
+            f"The level map has labels up to {data.max():g}; vertebral levels are 1 (C1) to 24 "
+            "(L5). Is it the image itself?"
+        )
     data = to_las(data, img.affine)
     level = np.full(data.shape[2], np.nan)
     if not data.any():
@@ -125,6 +135,13 @@ def slice_levels(levels: ImageLike) -> np.ndarray:
     total = np.bincount(z, data[box][x, y, z].astype(float))
     with np.errstate(invalid="ignore"):  # a slice without labels in between
         level[box[2]] = np.rint(total / count)
+    alone = np.diff(np.flatnonzero(np.isfinite(level)))
+    if alone.size and (alone > 1).all():
+        warnings.warn(
+            "The level map labels single slices only. These look like discs or points: give them "
+            "to levels_from_discs, which fills the levels between them.",
+            stacklevel=4,
+        )
     return level
 
 
@@ -147,13 +164,16 @@ def _read_discs(discs: Any) -> dict[int, np.ndarray]:
 
 
 def _label(key: Any) -> int:
-    if isinstance(key, (str, bool)) or int(key) != key:
+    if isinstance(key, bool) or not isinstance(key, (int, float, np.number)) or int(key) != key:
         raise ValueError(f"A disc label is a whole number (3 = C2/C3), got {key!r}.")
     return int(key)
 
 
 def _point(key: Any, value: Any) -> np.ndarray:
-    point = np.asarray(value, dtype=float)
+    try:
+        point = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        point = np.empty(0)
     if point.shape != (3,) or not np.isfinite(point).all():
         raise ValueError(f"Disc {key} needs three coordinates (x, y, z) in mm, got {value!r}.")
     return point
@@ -182,7 +202,13 @@ def _discs_of_image(discs: ImageLike) -> dict[int, np.ndarray]:
         parts = label(box, generate_binary_structure(3, 3))[1]
         if parts > 1 and int(value) not in NOT_DISCS:
             raise ValueError(f"Disc {int(value)} is marked at {parts} places; keep one.")
-        points[int(value)] = img.affine[:3, :3] @ own.mean(axis=0) + img.affine[:3, 3]
+        world = own @ img.affine[:3, :3].T + img.affine[:3, 3]
+        if (height := np.ptp(world[:, 2])) > DISC_HEIGHT_MM:
+            raise ValueError(
+                f"Label {int(value)} of the disc image is {height:.0f} mm tall. That looks like a "
+                "map of vertebral levels: pass it as levels=, not as discs."
+            )
+        points[int(value)] = world.mean(axis=0)
     return points
 
 
@@ -216,8 +242,6 @@ def _cuts(points: dict[int, np.ndarray], curve: Centerline) -> tuple[list[int], 
 
 def _level_between(labels: list[int]) -> np.ndarray:
     """Levels below, between and above discs that are given from the lowest up."""
-    import warnings
-
     level = [labels[0]]
     for lower, upper in pairwise(labels):
         level.append(upper if lower - upper == 1 else 0)

@@ -163,3 +163,30 @@ def test_a_slice_takes_the_rounded_mean_of_its_labels():
 def test_negative_levels_are_refused():
     with pytest.raises(ValueError, match="negative"):
         slice_levels(nib.Nifti1Image(np.full((2, 2, 2), -1, np.int16), np.eye(4)))
+
+
+def test_a_level_map_is_not_taken_for_discs():
+    seg = column()
+    levels = levels_from_discs({2: (4, 8, 50), 3: (4, 8, 30), 4: (4, 8, 10)}, seg)
+    with pytest.raises(ValueError, match="pass it as levels="):
+        levels_from_discs(levels, seg)
+
+
+def test_discs_are_not_taken_for_a_level_map():
+    seg = column()
+    data = np.zeros(seg.shape, np.uint8)
+    data[4, 4, [10, 30, 50]] = [4, 3, 2]
+    with pytest.warns(UserWarning, match="levels_from_discs"):
+        slice_levels(nib.Nifti1Image(data, seg.affine))
+
+
+def test_an_image_is_not_taken_for_a_level_map():
+    seg = column()
+    with pytest.raises(ValueError, match="Is it the image itself"):
+        slice_levels(nib.Nifti1Image(np.full(seg.shape, 300, np.int16), seg.affine))
+
+
+def column():
+    seg = np.zeros((9, 9, 60), np.uint8)
+    seg[3:6, 3:6] = 1
+    return nib.Nifti1Image(seg, np.eye(4))

@@ -561,3 +561,17 @@ def test_measuring_loads_no_heavy_library():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("levels", [2, (2.5,), "23", None])
+def test_levels_must_be_whole_numbers(levels):
+    seg = np.zeros((9, 9, 6), np.uint8)
+    seg[2:7, 2:7] = 1
+    table = measure_shape(nib.Nifti1Image(seg, np.eye(4)))
+    with pytest.raises(ValueError, match="whole numbers"):
+        mean_csa(table, levels=levels)
+
+
+def test_what_is_no_table_is_refused():
+    with pytest.raises(TypeError, match="table from measure_shape"):
+        mean_csa(None)

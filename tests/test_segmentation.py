@@ -105,6 +105,26 @@ def test_it_stops_where_the_image_is_empty():
     assert found[18:].all()
 
 
+def test_the_unit_of_intensity_does_not_matter():
+    image = phantom(slices=10)
+    tiny = nib.Nifti1Image(image.get_fdata(dtype=np.float32) * np.float32(1e-12), image.affine)
+    np.testing.assert_allclose(propseg(tiny).get_fdata(), propseg(image).get_fdata(), atol=0.05)
+
+
+def test_an_empty_slice_within_gets_no_cord():
+    image = phantom(slices=24)
+    data = image.get_fdata(dtype=np.float32)
+    data[..., 12] = 0
+    area = area_per_slice(propseg(nib.Nifti1Image(data, image.affine)))
+    assert area[12] == 0
+    assert (np.delete(area, 12) > 0.8 * AREA).all()
+
+
+def test_a_single_sagittal_slice_is_refused():
+    with pytest.raises(ValueError, match="axial slices are only"):
+        propseg(phantom().slicer[40:41])
+
+
 def test_noise_has_no_cord():
     noise = np.random.default_rng(0).rayleigh(size=(60, 60, 40)).astype(np.float32)
     with pytest.raises(ValueError, match="No spinal cord found"):
@@ -207,6 +227,15 @@ def test_a_dark_cord_run_as_bright_warns(shared_data):
     """This MT-off image has bright CSF, whatever its name says."""
     with pytest.warns(UserWarning, match="looks dark"):
         propseg(shared_data / "real" / SCT / "mt" / "mt0.nii.gz", "t1")
+
+
+@pytest.mark.realdata
+def test_the_neck_behind_the_cord_has_no_cord(shared_data):
+    neck = nib.as_closest_canonical(
+        nib.load(shared_data / "real" / OLD / "errsm_18" / "t2" / "t2.nii.gz")
+    )
+    with pytest.raises(ValueError, match="No spinal cord found"):
+        propseg(neck.slicer[:, :90])
 
 
 @pytest.mark.realdata

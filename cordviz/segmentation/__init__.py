@@ -22,6 +22,7 @@ from ..images import (
 )
 
 METHODS = ("agnostic", "deepseg", "propseg")
+LEAST_EXTENT_MM = 15.0
 
 
 def segment_cord(
@@ -109,11 +110,17 @@ def _propseg(
 
     from .propagation import ROUNDS, propagate
 
+    data = voxels(ras)
+    data = data / np.abs(data).max()  # nothing depends on the unit
+    extent = np.array(ras.shape[:2]) * spacing_mm(ras)[:2]
+    if extent.min() < LEAST_EXTENT_MM:
+        raise ValueError(
+            f"The axial slices are only {extent[0]:g} × {extent[1]:g} mm; at least "
+            f"{LEAST_EXTENT_MM:g} mm each way are needed to see the cord and its surround."
+        )
     steps = {"total": ROUNDS + 1, "desc": "propseg", "leave": False, "delay": 1}
     with tqdm(disable=not progress, **steps) as bar:
-        return propagate(
-            voxels(ras), spacing_mm(ras), contrast=contrast, hints=hints, report=bar.update
-        )
+        return propagate(data, spacing_mm(ras), contrast=contrast, hints=hints, report=bar.update)
 
 
 def _hints(
@@ -135,12 +142,15 @@ def _hints(
             across = np.arange(weight.shape[axis]) @ weight.sum(axis=1 - axis)
             hints[known, axis] = across[known] / total[known] * spacing[axis]
     if seed_mm is not None:
-        point = np.asarray(seed_mm, dtype=float)
+        try:
+            point = np.asarray(seed_mm, dtype=float)
+        except (TypeError, ValueError):
+            point = np.empty(0)
         if point.shape != (3,) or not np.isfinite(point).all():
             raise ValueError(f"seed_mm must be three numbers (x, y, z) in mm, got {seed_mm!r}.")
         voxel = np.linalg.inv(ras.affine) @ np.append(point, 1)
         index = np.rint(voxel[:3]).astype(int)
         if (index < 0).any() or (index >= ras.shape).any():
-            raise ValueError(f"seed_mm {tuple(point)} lies outside the image.")
+            raise ValueError(f"seed_mm {tuple(point.tolist())} lies outside the image.")
         hints[index[2]] = voxel[:2] * spacing
     return hints

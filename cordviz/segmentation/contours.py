@@ -5,6 +5,8 @@ A contour is its distance in mm from a centre at each of `ANGLES`; all slices ar
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy import ndimage
 
@@ -28,7 +30,7 @@ def area_fraction(
     spacing: np.ndarray,
     center: np.ndarray,
     radius: np.ndarray,
-    slices: range,
+    slices: Iterable[int],
     *,
     samples: int = 5,
 ) -> np.ndarray:

@@ -98,7 +98,9 @@ def candidates(data: np.ndarray, spacing: np.ndarray) -> list[np.ndarray]:
     height = float(np.median(np.diff(at)) * spacing[2]) if len(at) > 1 else float(spacing[2])
     found = []
     for bright in (False, True):
-        path = best_path(cordness(slabs, bright=bright), height) * float(DETECTION_STEP_MM * STRIDE)
+        path = best_path(cordness(slabs, bright=bright, slab_mm=height), height) * float(
+            DETECTION_STEP_MM * STRIDE
+        )
         path = ndimage.gaussian_filter1d(path, 4 / height, axis=0, mode="nearest")
         slices = np.arange(data.shape[2])
         found.append(np.stack([np.interp(slices, at, path[:, a]) for a in (0, 1)], axis=1))

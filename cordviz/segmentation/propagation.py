@@ -68,9 +68,12 @@ SMOOTH_MM = 5.0  # along the cord: prior and intensity levels
 EVIDENCE_FLOOR = 0.8  # edge contrast over interior scatter; noise stays below 0.7
 EVIDENCE_SHARE = 0.2  # of the best slices' evidence: below, the image says nothing
 LEAST_EVIDENCE = 1.4  # of the best slice; white noise reaches 1.35
-LEAST_SCORE = 12.7  # of the detection; see Tube.score
+CORDNESS_SHARE = 0.7  # of the best slices' cordness: above, the path alone is enough
+LEAST_CORDNESS = 10.5  # of half of the slices; see Tube.cordness
+LEAST_BEST_CORDNESS = 11.2  # mean over the best 60 mm
 WRONG_POLARITY = -2.0
 GAP_MM = 80.0  # the longest stretch without evidence that is bridged
+LARGE_MM2 = 120.0  # a healthy cord is smaller
 GROWTH = 1.9  # times the area 20 mm before: no longer cord but brain stem or leak
 
 
@@ -111,7 +114,10 @@ def propagate(
     report()
     center, radius = fit_contours(data, spacing, tube, parameters, report=report)
     evidence = edge_evidence(data, spacing, center, radius, parameters)
-    found = evidence.max() >= LEAST_EVIDENCE and (tube.score >= LEAST_SCORE or hints is not None)
+    first, last = find_extent(evidence, tube.cordness, radius, float(spacing[2]))
+    found = evidence.max() >= LEAST_EVIDENCE and (
+        hints is not None or _looks_like_cord(tube.cordness[first : last + 1], float(spacing[2]))
+    )
     looks, opposite = ("bright", "dark") if parameters.bright else ("dark", "bright")
     advice = ""
     if tube.margin < WRONG_POLARITY:
@@ -128,8 +134,15 @@ def propagate(
         )
     if advice:
         warnings.warn(advice, stacklevel=4)  # the caller of segment_cord
-    first, last = find_extent(evidence, radius, float(spacing[2]))
-    return area_fraction(data.shape, spacing, center, radius, range(first, last + 1))
+    signal = np.ptp(data, axis=(0, 1)) > 0  # a slice without any says nothing
+    slices = first + np.flatnonzero(signal[first : last + 1])
+    return area_fraction(data.shape, spacing, center, radius, slices)
+
+
+def _looks_like_cord(cordness: np.ndarray, dz: float) -> bool:
+    stretch = min(len(cordness), max(1, round(60 / dz)))
+    best = np.convolve(cordness, np.full(stretch, 1 / stretch), "valid").max()
+    return bool(best >= LEAST_BEST_CORDNESS and np.median(cordness) >= LEAST_CORDNESS)
 
 
 def fit_contours(
@@ -210,12 +223,15 @@ def edge_evidence(
     return _smooth_z(step / np.maximum(scatter, 1e-9), 4.0, float(spacing[2]))
 
 
-def find_extent(evidence: np.ndarray, radius: np.ndarray, dz: float) -> tuple[int, int]:
+def find_extent(
+    evidence: np.ndarray, cordness: np.ndarray, radius: np.ndarray, dz: float
+) -> tuple[int, int]:
     """First and last slice of the cord: walk out from the best slice while the image says so.
 
     Parameters
     ----------
-    evidence : ndarray of shape (Z,)
+    evidence, cordness : ndarray of shape (Z,)
+        Either is enough: low contrast has little evidence, a cord at the border little cordness.
     radius : ndarray of shape (Z, 48), mm
     dz : float
         Distance between slices, mm.
@@ -223,15 +239,16 @@ def find_extent(evidence: np.ndarray, radius: np.ndarray, dz: float) -> tuple[in
     threshold = max(EVIDENCE_FLOOR, EVIDENCE_SHARE * float(np.percentile(evidence, 95)))
     area = _smooth_z(np.pi * (radius**2).mean(axis=1), 4.0, dz)
     back = max(1, round(20 / dz))
+    good = (evidence >= threshold) | (cordness >= CORDNESS_SHARE * np.percentile(cordness, 95))
     best = int(evidence.argmax())
     ends = []
     for step in (-1, 1):
         last, k = best, best + step
         while 0 <= k < len(evidence) and abs(k - last) * dz <= max(GAP_MM, dz):
             nearer = k - step * min(back, abs(k - best))
-            if area[k] > GROWTH * area[nearer]:
+            if area[k] > max(GROWTH * area[nearer], LARGE_MM2):
                 break
-            if evidence[k] >= threshold:
+            if good[k]:
                 last = k
             k += step
         ends.append(last)
