@@ -79,7 +79,7 @@ def add_norms(fig: go.Figure, bands: dict[int, tuple[float, float]], sex: str) -
     with (files("cordviz") / "data" / "normative_csa_by_level.csv").open() as file:
         table = pd.read_csv(file, comment="#", dtype={"level": str})
     norms: dict[str, dict[str, float]] = (
-        table[table["sex"] == sex].drop(columns="sex").set_index("level").T.to_dict()  # type: ignore
+        table[table["sex"] == sex].drop(columns="sex").set_index("level").T.to_dict()  # type: ignore  # the stubs leave the keys open
     )
     within = {level: norms[str(level)] for level in bands if str(level) in norms}
     if not within:

@@ -313,5 +313,5 @@ def _stem(image: Path) -> str:
 def _volume(reduce: str | None) -> str | int | None:
     """The index of a volume as a number; other words as they are."""
     with suppress(TypeError, ValueError):
-        return int(reduce)  # type: ignore[arg-type]
+        return int(reduce)  # type: ignore[arg-type]  # None: suppressed
     return reduce

@@ -90,7 +90,7 @@ def find_cord(
         score = _pull_to(score, at, hints)
     path = best_path(score, height)
     step = max(1, len(slabs) // 12)
-    other = cordness(slabs, bright=not bright, slab_mm=height)[::step]
+    other = cordness(slabs[::step], bright=not bright, slab_mm=height * step)
     along = _values_along(score, path)
     against = _values_along(other, best_path(other, height * step))
     center = path * float(STEP_MM * STRIDE)

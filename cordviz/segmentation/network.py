@@ -32,7 +32,7 @@ class Network(nn.Module):
         self.down = nn.ModuleList(_block(a, b) for a, b in levels)
         self.up = nn.ModuleList(_block(a + b, a) for a, b in pairwise(widths))
         self.head = nn.Conv2d(widths[0], 4, 1)
-        nn.init.constant_(self.head.bias, -3.0)  # type: ignore[arg-type]
+        nn.init.constant_(self.head.bias, -3.0)  # type: ignore[arg-type]  # there is a bias
 
     def forward(self, patches: Tensor) -> Tensor:
         """Logits of the cord fraction.
