@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
@@ -23,6 +26,7 @@ from ..images import (
 
 METHODS = ("agnostic", "deepseg", "propseg")
 LEAST_EXTENT_MM = 15.0
+WEIGHTS = Path(__file__).parent / "weights"
 
 
 def segment_cord(
@@ -33,8 +37,10 @@ def segment_cord(
     threshold: float | None = None,
     centerline: ImageLike | None = None,
     seed_mm: tuple[float, float, float] | None = None,
+    uncertainty: bool = False,
+    device: str = "auto",
     progress: bool = True,
-) -> Nifti1Image:
+) -> Nifti1Image | tuple[Nifti1Image, Nifti1Image]:
     """Segment the spinal cord.
 
     Parameters
@@ -42,8 +48,9 @@ def segment_cord(
     image : str, Path or nibabel NIfTI image
         3-D, any orientation and resolution (reduce 4-D first with `load_image`).
     method : {"agnostic", "deepseg", "propseg"}
-        ``"propseg"`` propagates a deformable tube along the cord, after De Leener et al. 2014,
-        NeuroImage 98; it needs `contrast`. The two networks are not part of this version.
+        ``"agnostic"`` is one network for every contrast. The other two must be told the contrast:
+        ``"deepseg"`` is the same network trained on that contrast alone; ``"propseg"`` propagates
+        a deformable tube along the cord, after De Leener et al. 2014, NeuroImage 98.
     contrast : str, optional
         ``"t1"``, ``"t2"``, ``"t2s"`` or ``"dwi"``, or any name that `closest_contrast` knows.
     threshold : float, optional
@@ -53,6 +60,12 @@ def segment_cord(
         images in which the cord is not found without help.
     seed_mm : (x, y, z), optional
         A point inside the cord in mm (nibabel's RAS+ world), for the same purpose.
+    uncertainty : bool
+        Also return the standard deviation per voxel (networks only). Its sum over a slice times
+        the area of a voxel is the standard deviation of the slice's area: ``measure_shape(sd)``
+        gives it in mm².
+    device : str
+        Where networks run, as torch names it; "auto" takes a GPU if there is one.
     progress : bool
         Show a progress bar where it takes longer than a second.
 
@@ -60,7 +73,8 @@ def segment_cord(
     -------
     nibabel.Nifti1Image
         On the grid and affine of `image`: soft mask, float32 in [0, 1], the fraction of each voxel
-        that is cord, or uint8 {0, 1} where a threshold is given.
+        that is cord, or uint8 {0, 1} where a threshold is given. With `uncertainty` a pair: that
+        mask and the standard deviation, float32.
 
     Raises
     ------
@@ -81,14 +95,18 @@ def segment_cord(
     img = load_image(image)
     check_choice(method, METHODS, "method")
     check_threshold(threshold)
-    if method != "propseg":
-        raise ValueError(
-            f"The method {method!r} is not part of this version of cordviz. Use "
-            "method='propseg' and tell it the contrast: t1, t2, t2s or dwi."
-        )
-    family = check_contrast(contrast)
+    family = None if method == "agnostic" and contrast is None else check_contrast(contrast)
+    if uncertainty and method == "propseg":
+        raise ValueError("propseg gives no uncertainty; use method='agnostic' or 'deepseg'.")
     hints = _hints(img, centerline, seed_mm)
-    fraction = _propseg(reorient(img), family, hints, progress)
+    ras, sd, model = reorient(img), None, {}
+    _check_extent(ras)
+    if method == "propseg":
+        fraction = _propseg(ras, str(family), hints, progress)
+    else:
+        name = "agnostic" if method == "agnostic" else str(family)
+        fraction, sd = _network(ras, name, hints, uncertainty, device, progress)
+        model = {"Model": {"Name": name, "SHA256": _model_card(name)["sha256"]}}
     if threshold is not None:
         fraction = (fraction >= threshold).astype(np.uint8)
         if not fraction.any():
@@ -96,11 +114,61 @@ def segment_cord(
     file = img.get_filename()
     made = {
         "Method": method,
+        **model,
         "Contrast": family,
         "Threshold": threshold,
         "Source": {"File": file and Path(file).name, "SHA256": sha256_of(img)},
     }
-    return on_grid(np.asarray(restore(fraction, img).dataobj), img, extra={"cordviz": made})
+
+    def back(values: np.ndarray, **more: str) -> Nifti1Image:
+        values = np.asarray(restore(values, img).dataobj)
+        return on_grid(values, img, extra={"cordviz": made | more})
+
+    if sd is None:
+        return back(fraction)
+    return back(fraction), back(sd, Quantity="standard deviation")
+
+
+def _check_extent(ras: Nifti1Image) -> None:
+    extent = np.array(ras.shape[:2]) * spacing_mm(ras)[:2]
+    if extent.min() < LEAST_EXTENT_MM:
+        raise ValueError(
+            f"The axial slices are only {extent[0]:g} × {extent[1]:g} mm; at least "
+            f"{LEAST_EXTENT_MM:g} mm each way are needed to see the cord and its surround."
+        )
+
+
+def _network(
+    ras: Nifti1Image,
+    name: str,
+    hints: np.ndarray | None,
+    uncertainty: bool,
+    device: str,
+    progress: bool,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    from tqdm.auto import tqdm
+
+    from .inference import STEPS, segment_soft
+
+    data = voxels(ras)
+    data = data / np.abs(data).max()  # nothing depends on the unit
+    with tqdm(
+        total=STEPS, desc=f"network ({name})", leave=False, delay=1, disable=not progress
+    ) as bar:
+        return segment_soft(
+            data,
+            spacing_mm(ras),
+            WEIGHTS / f"{name}.pt",
+            device=device,
+            start=hints,
+            uncertainty=uncertainty,
+            report=bar.update,
+        )
+
+
+@lru_cache
+def _model_card(name: str) -> dict[str, Any]:
+    return json.loads((WEIGHTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def _propseg(
@@ -112,12 +180,6 @@ def _propseg(
 
     data = voxels(ras)
     data = data / np.abs(data).max()  # nothing depends on the unit
-    extent = np.array(ras.shape[:2]) * spacing_mm(ras)[:2]
-    if extent.min() < LEAST_EXTENT_MM:
-        raise ValueError(
-            f"The axial slices are only {extent[0]:g} × {extent[1]:g} mm; at least "
-            f"{LEAST_EXTENT_MM:g} mm each way are needed to see the cord and its surround."
-        )
     steps = {"total": ROUNDS + 1, "desc": "propseg", "leave": False, "delay": 1}
     with tqdm(disable=not progress, **steps) as bar:
         return propagate(data, spacing_mm(ras), contrast=contrast, hints=hints, report=bar.update)

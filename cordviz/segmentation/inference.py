@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,12 @@ LEAST_CERTAINTY = 0.65  # mean of the better half of the probes: 0.83 and more o
 # validation images, 0.58 and less in noise and in crops of neck muscle
 BRIDGE_MM = 12.0  # the longest gap within the cord
 MOVED_MM = 4.0  # a patch further off the cord than this is cut again
+SLAB_MM = 2.0  # thinner slices are averaged up to this
+STEPS = 3  # that `segment_soft` reports
+CHANGES: tuple[dict[str, Any], ...] = (  # what must not change the result, but does a little
+    {"flip": True}, {"gamma": 0.7}, {"gamma": 1.4, "shift": (1, -3)},
+    {"flip": True, "shift": (-3, 1)},
+)  # fmt: skip
 
 
 def segment_soft(
@@ -34,9 +41,14 @@ def segment_soft(
     weights: Path,
     *,
     device: str = "auto",
+    start: np.ndarray | None = None,
+    uncertainty: bool = False,
     report: Callable[[], object] = lambda: None,
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Segment the cord in an image of any contrast.
+
+    Thin slices are averaged into slabs of at most `SLAB_MM` first, and the mask is interpolated
+    between them: the cord does not change faster, and noise does.
 
     Parameters
     ----------
@@ -48,13 +60,20 @@ def segment_soft(
         File of the network.
     device : str
         As torch names it; "auto" takes a GPU if there is one.
+    start : ndarray of shape (Z, 2), optional
+        Where the cord is, NaN where that is not known; else it is looked for.
+    uncertainty : bool
+        Also return the standard deviation.
     report : callable
-        Called after each of three steps.
+        Called after each of `STEPS` steps.
 
     Returns
     -------
-    ndarray of shape (X, Y, Z)
+    mask : ndarray of shape (X, Y, Z)
         Fraction of each voxel that is cord, float32 in [0, 1].
+    sd : ndarray of shape (X, Y, Z) or None
+        Its standard deviation. An error of the edge moves neighbouring voxels together, so that
+        the sum of `sd` over a slice, times the area of a voxel, is the SD of the slice's area.
 
     Raises
     ------
@@ -64,30 +83,78 @@ def segment_soft(
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     network = load_network(Path(weights), device)
+    slabs, at = _slabs(data, spacing[2])
+    step = spacing * [1, 1, at[1] - at[0] if len(at) > 1 else 1]
 
-    def run(center: np.ndarray, slices: np.ndarray) -> np.ndarray:
-        found = [
-            _run(network, cut_patches(data, spacing, center[part], PATCH, slices=part))
-            for part in np.array_split(slices, max(1, -(-slices.size // BATCH)))
-        ]
+    def run(center: np.ndarray, slices: np.ndarray, **change: Any) -> np.ndarray:
+        found = []
+        for part in np.array_split(slices, max(1, -(-slices.size // BATCH))):
+            cut = cut_patches(slabs, step, center[part], PATCH, slices=part)
+            found.append(_run(network, cut, **change))
         return np.concatenate(found)
 
-    every = np.arange(data.shape[2])
-    center = _choose(candidates(data, spacing), run)
+    every = np.arange(len(at))
+    center = _center(slabs, step, run) if start is None else _fill(start[at.astype(int)])
     report()
     patches = run(center, every)
     report()
     for _ in range(2):
-        better = _recentre(patches, center, spacing[2])
+        better = _recentre(patches, center, step[2])
         moved = np.flatnonzero(np.hypot(*(better - center).T) > MOVED_MM)
         if moved.size == 0:
             break
         center[moved] = better[moved]
         patches[moved] = run(center, moved)
-    mask = paste_patches(patches, data.shape, spacing, center)
-    mask = _keep_cord(np.clip(mask, 0, 1), spacing)
+    shape = slabs.shape
+    kept = _keep_cord(np.clip(paste_patches(patches, shape, spacing, center), 0, 1), step)
     report()
-    return mask
+    sd = None
+    if uncertainty:
+        others = [run(center, every, **change) for change in CHANGES]
+        sd = _deviation(np.stack([patches, *others]), network)
+        sd = np.clip(paste_patches(sd, shape, spacing, center), 0, 0.5) * kept.any(axis=(0, 1))
+        sd = _between(sd, at, data.shape[2])
+    return _between(kept, at, data.shape[2]), sd
+
+
+def _slabs(data: np.ndarray, slice_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Averages of neighbouring thin slices, and where their centres are, in slices."""
+    n = int(np.clip(SLAB_MM / slice_mm + 1e-3, 1, data.shape[2]))
+    first = np.arange(0, data.shape[2] - n + 1, n)
+    if n == 1:
+        return data, first.astype(float)
+    mean = sum(data[..., first + k].astype(np.float32) for k in range(n)) / np.float32(n)
+    return np.asarray(mean), first + (n - 1) / 2
+
+
+def _between(slabs: np.ndarray, at: np.ndarray, n: int) -> np.ndarray:
+    """Interpolate from slabs back to slices."""
+    if len(at) == n:
+        return slabs
+    where = np.interp(np.arange(n), at, np.arange(len(at)))
+    low = where.astype(int)
+    high = np.minimum(low + 1, len(at) - 1)
+    part = (where - low).astype(np.float32)
+    return slabs[..., low] * (1 - part) + slabs[..., high] * part
+
+
+def _fill(center: np.ndarray) -> np.ndarray:
+    known = np.flatnonzero(np.isfinite(center).all(axis=1))
+    every = np.arange(len(center))
+    return np.stack([np.interp(every, known, v) for v in center[known].T], axis=1)
+
+
+def _deviation(patches: np.ndarray, network: Network) -> np.ndarray:
+    """Standard deviation from repeated results, (R, S, N, N) to (S, N, N).
+
+    How the area varies over the repeats says too little (they share the network's bias): it is
+    scaled, and added to a share of the area, as measured on simulated people.
+    """
+    area = patches.sum(axis=(2, 3))
+    share, factor = network.area_sd.tolist()
+    wanted = np.hypot(share * area.mean(axis=0), factor * area.std(axis=0))
+    edge = patches.std(axis=0) + 0.1 * patches[0] * (1 - patches[0])
+    return edge * (wanted / np.maximum(edge.sum(axis=(1, 2)), 1e-6))[:, None, None]
 
 
 def candidates(data: np.ndarray, spacing: np.ndarray) -> list[np.ndarray]:
@@ -107,10 +174,9 @@ def candidates(data: np.ndarray, spacing: np.ndarray) -> list[np.ndarray]:
     return found
 
 
-def _choose(
-    centers: list[np.ndarray], run: Callable[[np.ndarray, np.ndarray], np.ndarray]
-) -> np.ndarray:
+def _center(data: np.ndarray, spacing: np.ndarray, run: Callable[..., np.ndarray]) -> np.ndarray:
     """Let the network judge: it knows a cord of any polarity when it is centred on it."""
+    centers = candidates(data, spacing)
     probes = np.unique(np.linspace(0, len(centers[0]) - 1, PROBES).round().astype(int))
     certain = [np.sort(_certainty(run(c, probes)))[-(-probes.size // 2) :] for c in centers]
     best = int(np.argmax([c.mean() for c in certain]))
@@ -147,10 +213,18 @@ def _recentre(patches: np.ndarray, center: np.ndarray, slice_mm: float) -> np.nd
 
 
 @torch.inference_mode()
-def _run(network: Network, patches: np.ndarray) -> np.ndarray:
-    device = next(network.parameters()).device
-    logits = network(torch.from_numpy(patches)[:, None].to(device))
-    return logits.sigmoid()[:, 0].float().cpu().numpy()
+def _run(
+    network: Network, patches: np.ndarray, *, flip: bool = False, gamma: float = 1.0,
+    shift: tuple[int, int] = (0, 0),
+) -> np.ndarray:  # fmt: skip
+    """Cord fraction; seen in a mirror, with other grey values or moved by some pixels."""
+    x = torch.from_numpy(patches)[:, None].to(next(network.parameters()).device)
+    if gamma != 1:
+        low, high = x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)
+        x = ((x - low) / (high - low + 1e-6)) ** gamma
+    x = torch.roll(x.flip(2) if flip else x, shift, (2, 3))
+    found = torch.roll(network(x).sigmoid(), (-shift[0], -shift[1]), (2, 3))
+    return (found.flip(2) if flip else found)[:, 0].float().cpu().numpy()
 
 
 def _keep_cord(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:

@@ -2,48 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from .._files import atomic_path
 from ..images import read_image, reorient, spacing_mm, voxels
 from ..segmentation.sampling import cut_patches
 from ..simulation import simulate_subject
+from ..simulation.sequences import make_sequence
+from ..simulation.subject import Subject
 
 SIZE = 128  # pixels of a stored patch: what a rotated and shifted network input needs
-_CONTRASTS = ("T1w", "T2w", "T2star", "MT-on", "MT-off", "GRE-T1w", "DWI", "fMRI")
+CONTRASTS = ("T1w", "T2w", "T2star", "MT-on", "MT-off", "GRE-T1w", "DWI", "fMRI")
+_SESSION = ("T1w", "T2w", "T2star", "MT-on", "GRE-T1w", "DWI")  # each person of the published study
+_BIDS = {
+    "T1w": "T1w", "T2w": "T2w", "T2star": "T2star", "mt-on": "MT-on", "flip-2": "GRE-T1w",
+    "mt-off": "MT-off", "dwi": "DWI", "bold": "fMRI",
+}  # fmt: skip
 _ECHO_MS = {"T2w": (45, 150), "DWI": (45, 150), "fMRI": (25, 45), "T2star": (3, 35)}
 
 
 def prepare(recipe: dict[str, Any], real: Path, cache: Path) -> dict[str, list[Path]]:
     """Cut what is not in the cache yet; return the files by kind: real, simulated, labels.
 
-    Paths of the recipe start from `real`. A file holds image (float16), cord and canal (uint8:
-    255 is a pixel full of it; canal is 0 where unknown), each of shape (N, SIZE, SIZE).
+    Paths of the recipe start from `real`. A file holds image (float16, 0 where there are labels
+    only), contrast (index into `CONTRASTS`) and masks (uint8, 255 is a pixel full of it): cord,
+    the truth; where they differ from it, soft, the mean of the raters of all contrasts, and hard,
+    the mask of the contrast's own rater; canal, 0 where unknown. Shapes (N, SIZE, SIZE).
     """
     cache.mkdir(parents=True, exist_ok=True)
     jobs: list[tuple[str, str, Any]] = [
         ("real", case["name"].replace(" ", "_"), partial(_cut_real, case, real))
-        for case in recipe.get("real", [])
+        for case in [*recipe.get("real", []), *_spine_generic(recipe, real)]
     ]
     if people := recipe.get("simulated"):
-        seeds = range(people["first_seed"], people["first_seed"] + people["subjects"])
-        jobs += [("simulated", f"sim-{s}", partial(_cut_simulated, s, people)) for s in seeds]
+        first = people["first_seed"]
+        for seed in range(first, first + people["subjects"]):
+            session = (seed - first) % 2 == 0  # every other person
+            cut = _cut_session if session else _cut_simulated
+            jobs.append(("simulated", f"sim-{seed}", partial(cut, seed, people)))
     if labels := recipe.get("labels"):
         jobs.append(("labels", "labels", partial(_cut_labels, labels, real)))
     files: dict[str, list[Path]] = {"real": [], "simulated": [], "labels": []}
-    for kind, name, cut in tqdm(jobs, desc="cutting patches", leave=False):
-        path = cache / f"{name}.pt"
-        if not path.exists():
-            with atomic_path(path) as temporary:
-                torch.save(cut(), temporary)
-        files[kind].append(path)
+    for kind, name, _ in jobs:
+        files[kind].append(cache / f"{name}.pt")
+    todo = [(cut, cache / f"{name}.pt") for _, name, cut in jobs]
+    todo = [job for job in todo if not job[1].exists()]
+    done = Parallel(n_jobs=-1, return_as="generator_unordered")(
+        delayed(_store)(*job) for job in todo
+    )
+    for _ in tqdm(done, total=len(todo), desc="cutting patches", leave=False):
+        pass
     return files
+
+
+def _store(cut: Callable[[], dict[str, Any]], path: Path) -> None:
+    torch.set_num_threads(1)  # of one process among several
+    with atomic_path(path) as temporary:
+        torch.save(cut(), temporary)
+
+
+def _spine_generic(recipe: dict[str, Any], real: Path) -> list[dict[str, Any]]:
+    """Cases of a folder of spine-generic downloads: every image with a soft truth."""
+    if not (folder := recipe.get("spine_generic", {}).get("folder")):
+        return []
+    root, cases = real / folder, []
+    labels = root / "derivatives"
+    for soft in sorted(labels.glob("labels_softseg/sub-*/*/*_label-SC_softseg.nii.gz")):
+        where = soft.parent.relative_to(labels / "labels_softseg")
+        stem = soft.name.removesuffix("_label-SC_softseg.nii.gz")
+        image, hard = root / where / stem, labels / "labels" / where / f"{stem}_label-SC_seg"
+        contrast = next((c for key, c in _BIDS.items() if key in stem), None)
+        if contrast and all(Path(f"{path}.nii.gz").exists() for path in (image, hard)):
+            case = {"name": stem, "contrast": contrast, "image": image, "mask": soft, "hard": hard}
+            cases.append(case | {"slices": recipe["spine_generic"].get("slices", 16)})
+    return cases
 
 
 def load_ras(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -64,22 +104,31 @@ def centers_of(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(np.arange(total.size), known, c) for c in center], axis=1)
 
 
-def _pack(image: np.ndarray, cord: np.ndarray, canal: np.ndarray | None) -> dict[str, Any]:
+def _pack(image: np.ndarray, contrast: str, **masks: np.ndarray) -> dict[str, Any]:
     low, high = np.percentile(image, (1, 99), axis=(1, 2), keepdims=True)
     image = np.clip((image - low) / np.maximum(high - low, 1e-6), -0.5, 3)
-    masks = {"cord": cord, "canal": np.zeros_like(cord) if canal is None else canal}
     packed = {k: np.clip(np.rint(255 * m), 0, 255).astype(np.uint8) for k, m in masks.items()}
     return {k: torch.from_numpy(v) for k, v in packed.items()} | {
-        "image": torch.from_numpy(image.astype(np.float16))
+        "image": torch.from_numpy(image.astype(np.float16)),
+        "contrast": torch.full((len(image),), CONTRASTS.index(contrast), dtype=torch.uint8),
     }
+
+
+def _join(packs: list[dict[str, Any]]) -> dict[str, Any]:
+    return {k: torch.cat([p[k] for p in packs]) for k in packs[0]}
 
 
 def _cut_real(case: dict[str, Any], real: Path) -> dict[str, Any]:
     data, spacing = load_ras(real / case["image"])
-    mask = (load_ras(real / case["mask"])[0] > 0.5).astype(np.float32)
+    masks = {"cord": np.clip(load_ras(real / case["mask"])[0], 0, 1)}
+    if "hard" in case:
+        masks["hard"] = np.clip(load_ras(real / case["hard"])[0], 0, 1)
+    mask = masks["cord"]
+    rng = np.random.default_rng(0)
     slices, center = np.flatnonzero(mask.any(axis=(0, 1))), centers_of(mask, spacing)
+    if slices.size > (most := case.get("slices", slices.size)):
+        slices = rng.choice(slices, most, replace=False)
     if case.get("complete"):  # also beyond the ends of the mask, and away from the cord
-        rng = np.random.default_rng(0)
         away = rng.choice(data.shape[2], data.shape[2] // 4)
         shift = rng.uniform(20, 60, (away.size, 1)) * rng.choice([-1, 1], (away.size, 2)) * [0.3, 1]
         limit = (np.array(data.shape[:2]) - 1) * spacing[:2]
@@ -89,45 +138,87 @@ def _cut_real(case: dict[str, Any], real: Path) -> dict[str, Any]:
         center[-away.size :] = np.clip(center[-away.size :] + shift, 0, limit)
     else:
         center = center[slices]
-    cord = cut_patches(mask, spacing, center, SIZE, mask=True, slices=slices)
-    return _pack(cut_patches(data, spacing, center, SIZE, slices=slices), cord, None)
+    where = (spacing, center, SIZE)
+    cut = {k: cut_patches(m, *where, mask=True, slices=slices) for k, m in masks.items()}
+    return _pack(cut_patches(data, *where, slices=slices), case["contrast"], **cut)
 
 
-def _cut_simulated(seed: int, people: dict[str, Any]) -> dict[str, Any]:
-    """Scans far beyond the presets: timing, resolution, noise, field strength and tilt vary."""
+def _person(seed: int) -> tuple[Subject, np.random.Generator]:
     if seed < 1_000_000:
         raise ValueError(f"Seeds below 1,000,000 are for evaluation, got {seed}.")
     rng = np.random.default_rng([seed, 7])
     compression = {int(rng.integers(3, 8)): float(rng.uniform(0.1, 0.45))}
-    subject = simulate_subject(seed, compression=compression if rng.random() < 0.3 else None)
+    return simulate_subject(seed, compression=compression if rng.random() < 0.3 else None), rng
+
+
+def _cut_simulated(seed: int, people: dict[str, Any]) -> dict[str, Any]:
+    """Scans far beyond the presets: timing, resolution, noise, field strength and tilt vary."""
+    subject, rng = _person(seed)
     packs: list[dict[str, Any]] = []
     while len(packs) < people["scans"]:
-        contrast = str(rng.choice(_CONTRASTS))
+        contrast = str(rng.choice(CONTRASTS))
         options: dict[str, Any] = {
             "fov": (78, 78, float(rng.uniform(60, 150))),
-            "voxel_mm": tuple(rng.uniform(0.4, 1.2) * rng.uniform(0.9, 1.1, 2)),
-            "thickness_mm": float(rng.choice([1, 2, 3, 5, 8])),
             "tilt_deg": tuple(rng.normal(0, 8, 2)),
-            "snr": float(rng.uniform(7, 35)),
-            "flip_deg": float(rng.uniform(6, 40)),
-            "field_t": float(rng.choice([1.5, 3, 3, 7])),
             "seed": int(rng.integers(1_000_000)),
         }
-        echo = _ECHO_MS.get(contrast, (3, 8))
-        options["te_ms"] = float(rng.uniform(*echo))
-        if contrast in ("T2w", "DWI", "fMRI"):
-            options["flip_deg"] = 80.0 if contrast == "fMRI" else 120.0
+        if rng.random() < 0.6:
+            options |= {
+                "voxel_mm": tuple(rng.uniform(0.4, 1.2) * rng.uniform(0.9, 1.1, 2)),
+                "thickness_mm": float(rng.choice([1, 2, 3, 5, 8])),
+                "snr": float(rng.uniform(7, 35)),
+                "flip_deg": float(rng.uniform(6, 40)),
+                "field_t": float(rng.choice([1.5, 3, 3, 7])),
+            }
+            echo = _ECHO_MS.get(contrast, (3, 8))
+            options["te_ms"] = float(rng.uniform(*echo))
+            if contrast in ("T2w", "DWI", "fMRI"):
+                options["flip_deg"] = 80.0 if contrast == "fMRI" else 120.0
         image, _ = subject.acquire(contrast, **options)
         # where the image shows the cord: echo-planar distortion cannot be known from it
         truth = voxels(reorient(subject.acquire_warped_truth(contrast, **options)))
         ras = reorient(image)
         spacing = spacing_mm(ras)
-        inside = np.flatnonzero(truth.sum(axis=(0, 1)) * spacing[0] * spacing[1] > 15)
-        slices = rng.choice(inside, min(people["slices"], inside.size), replace=False)
+        slices = _some_slices(truth, spacing, people["slices"], rng)
         where = (spacing, centers_of(truth, spacing)[slices], SIZE)
         cord = cut_patches(truth, *where, mask=True, slices=slices)
-        packs.append(_pack(cut_patches(voxels(ras), *where, slices=slices), cord, None))
-    return {k: torch.cat([p[k] for p in packs]) for k in packs[0]}
+        cut = cut_patches(voxels(ras), *where, slices=slices)
+        packs.append(_pack(cut, contrast, cord=cord, soft=cord, hard=cord))
+    return _join(packs)
+
+
+def _cut_session(seed: int, people: dict[str, Any]) -> dict[str, Any]:
+    """Every contrast of one person on one grid, with its rater's mask and the mean of all."""
+    subject, rng = _person(seed)
+    like = make_sequence(str(rng.choice(_SESSION)))
+    grid: dict[str, Any] = {
+        "fov": (78, 78, float(rng.uniform(60, 120))), "tilt_deg": tuple(rng.normal(0, 6, 2)),
+        "voxel_mm": like.voxel_mm, "thickness_mm": like.thickness_mm,
+        "spacing_mm": like.spacing_mm, "distortion": False, "motion_mm": 0.0,
+    }  # fmt: skip
+    images, raters = {}, {}
+    for contrast in _SESSION:
+        scan = int(rng.integers(1_000_000))
+        image, truth = subject.acquire(contrast, seed=scan, **grid)
+        rated = subject.rate(contrast, seed=scan, acquisition_seed=scan, **grid)
+        images[contrast], raters[contrast] = (voxels(reorient(i)) for i in (image, rated))
+    spacing, exact = spacing_mm(reorient(truth)), voxels(reorient(truth))
+    slices = _some_slices(exact, spacing, people["slices"], rng)
+    where = (spacing, centers_of(exact, spacing)[slices], SIZE)
+    cord = cut_patches(exact, *where, mask=True, slices=slices)
+    hard = {c: cut_patches(m, *where, mask=True, slices=slices) for c, m in raters.items()}
+    soft = np.mean(list(hard.values()), axis=0)
+    return _join([
+        _pack(cut_patches(image, *where, slices=slices), c, cord=cord, soft=soft, hard=hard[c])
+        for c, image in images.items()
+    ])  # fmt: skip
+
+
+def _some_slices(
+    truth: np.ndarray, spacing: np.ndarray, most: int, rng: np.random.Generator
+) -> np.ndarray:
+    inside = np.flatnonzero(truth.sum(axis=(0, 1)) * spacing[0] * spacing[1] > 15)
+    return rng.choice(inside, min(most, inside.size), replace=False)
 
 
 def _cut_labels(labels: dict[str, Any], real: Path) -> dict[str, Any]:
@@ -148,5 +239,5 @@ def _cut_labels(labels: dict[str, Any], real: Path) -> dict[str, Any]:
             cut_patches(m, spacing, center, SIZE, mask=True, slices=slices)
             for m in (cord, np.maximum(cord, np.minimum(cord + csf, 1)))
         ]
-        packs.append(_pack(np.zeros_like(cut[0]), *cut))
-    return {k: torch.cat([p[k] for p in packs]) for k in packs[0]}
+        packs.append(_pack(np.zeros_like(cut[0]), "T2w", cord=cut[0], canal=cut[1]))
+    return _join(packs)

@@ -14,7 +14,13 @@ from torch.nn import functional as F
 
 
 def synthesize(
-    image: Tensor, cord: Tensor, canal: Tensor, *, size: int, generator: Generator
+    image: Tensor,
+    cord: Tensor,
+    canal: Tensor,
+    *,
+    size: int,
+    generator: Generator,
+    any_contrast: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Make one batch.
 
@@ -27,6 +33,9 @@ def synthesize(
     size : int
         Pixels along the side of the examples, smaller than N.
     generator : torch.Generator
+    any_contrast : bool
+        Change intensities beyond recognition; False keeps the contrast of the images, brightness
+        and noise aside.
 
     Returns
     -------
@@ -43,11 +52,14 @@ def synthesize(
         planes, _grid(draw, size, planes.shape[-1]), padding_mode="border", align_corners=False
     )
     x, cord, canal = planes.split(1, dim=1)
-    x = _map_intensities(x, draw)
-    x = _repaint(x, cord, canal, only_labels, draw)
-    empty = draw.chance(0.04)  # nothing but texture: no cord
-    x = torch.where(empty, 0.5 + _texture(draw, x.shape[-1]), x)
-    cord = cord * ~empty
+    if any_contrast:
+        x = _map_intensities(x, draw)
+        x = _repaint(x, cord, canal, only_labels, draw)
+        empty = draw.chance(0.04)  # nothing but texture: no cord
+        x = torch.where(empty, 0.5 + _texture(draw, x.shape[-1]), x)
+        cord = cord * ~empty
+    else:
+        x = x.clamp(min=0) ** torch.exp(draw.normal() * 0.2)
     field = F.interpolate(draw.normal(1, 4, 4), size=x.shape[-2:], mode="bicubic")
     x = x * torch.exp(field * draw.uniform(0, 0.5))
     x = _degrade(x, draw)
@@ -81,7 +93,8 @@ class _Draw:
 def _grid(draw: _Draw, size: int, stored: int) -> Tensor:
     """Where in the stored patch each pixel comes from: affine and elastic, (B, size, size, 2)."""
     angle = draw.normal().flatten() * math.radians(10)
-    scale = torch.exp(draw.normal().flatten() * 0.13)
+    # above 1 the cord looks smaller, as further down the spine than most images reach
+    scale = torch.exp(draw.normal().flatten() * 0.15 + 0.25 * draw.chance(0.2).flatten())
     stretch = torch.exp(draw.normal().flatten() * 0.05)
     flip = torch.where(draw.chance(0.5).flatten(), -1.0, 1.0)
     shear = draw.normal().flatten() * 0.05

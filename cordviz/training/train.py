@@ -17,11 +17,12 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from .._files import atomic_path
-from ..segmentation.network import Network, save_network
+from ..segmentation.network import Network, load_network, save_network
 from ..segmentation.sampling import cut_patches
-from .patches import centers_of, load_ras, prepare
+from .patches import CONTRASTS, centers_of, load_ras, prepare
 from .synthesis import synthesize
 
+WEIGHTS = Path(__file__).parents[1] / "segmentation" / "weights"
 PATCH = 96  # pixels, 58 mm: what the network sees at once
 
 
@@ -33,7 +34,7 @@ def train(recipe: Path, *, real: Path, cache: Path, out: Path, progress: bool = 
     (step, loss, then Dice and area ratio of each validation image). Returns the moving average of
     the weights.
     """
-    settings = tomllib.loads(recipe.read_text())
+    settings = read_recipe(recipe)
     plan = settings["train"]
     out.mkdir(parents=True, exist_ok=True)
     stored, odds = load_patches(prepare(settings, real, cache), settings)
@@ -41,6 +42,8 @@ def train(recipe: Path, *, real: Path, cache: Path, out: Path, progress: bool = 
     torch.manual_seed(settings["seed"])
     generator = torch.Generator().manual_seed(settings["seed"])
     network = Network(settings["network"]["widths"])
+    if start := plan.get("start"):  # weights of another recipe
+        network.load_state_dict(load_network(_find_weights(start, out)).state_dict())
     average = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), lr=plan["rate"], weight_decay=1e-4)
     parts: dict[str, Any] = {"network": network, "average": average, "optimizer": optimizer}
@@ -55,10 +58,13 @@ def train(recipe: Path, *, real: Path, cache: Path, out: Path, progress: bool = 
     with tqdm(total=plan["steps"], initial=step, desc="training", disable=not progress) as bar:
         while step < plan["steps"]:
             for group in optimizer.param_groups:
-                group["lr"] = plan["rate"] * _schedule(step / plan["steps"])
+                group["lr"] = plan["rate"] * _schedule(step, plan["steps"])
             picked = torch.multinomial(odds, plan["batch"], replacement=True, generator=generator)
-            image, cord, canal = (stored[k][picked].float() for k in ("image", "cord", "canal"))
-            x, truth = synthesize(image, cord / 255, canal / 255, size=PATCH, generator=generator)
+            image, cord, canal = (stored[k][picked].float() for k in ("image", "truth", "canal"))
+            x, truth = synthesize(
+                image, cord / 255, canal / 255, size=PATCH, generator=generator,
+                any_contrast=plan.get("any_contrast", True),
+            )  # fmt: skip
             with torch.autocast("cpu", torch.bfloat16, enabled=plan.get("bfloat16", True)):
                 logits = network(x)
             loss = soft_loss(logits.float(), truth)
@@ -85,6 +91,7 @@ def train(recipe: Path, *, real: Path, cache: Path, out: Path, progress: bool = 
             with atomic_path(out / "checkpoint.pt") as temporary:
                 torch.save(state, temporary)
             losses, saved = [], time.monotonic()
+    save_network(average, out / "final.pt")
     return average
 
 
@@ -108,10 +115,27 @@ def soft_loss(logits: Tensor, truth: Tensor) -> Tensor:
     return 10 * F.binary_cross_entropy_with_logits(logits, truth) + overlap.mean()
 
 
+def read_recipe(path: Path) -> dict[str, Any]:
+    """Read a recipe; with ``extends``, on top of another one beside it, table by table."""
+    settings = tomllib.loads(path.read_text())
+    if base := settings.pop("extends", None):
+        below = read_recipe(path.with_name(base))
+        for key, value in settings.items():
+            below[key] = below.get(key, {}) | value if isinstance(value, dict) else value
+        return below
+    return settings
+
+
 def load_patches(
     files: dict[str, list[Path]], settings: dict[str, Any]
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """Read all patches, and how often each is drawn: by kind, then by volume, then evenly."""
+    """Read all patches, and how often each is drawn: by kind, then by volume, then evenly.
+
+    `truth` is the mask that the recipe names: cord (exact), soft or hard, see `prepare`. A recipe
+    with ``contrasts`` draws only those.
+    """
+    plan = settings["train"]
+    wanted = [CONTRASTS.index(c) for c in plan.get("contrasts", CONTRASTS)]
     shares = {k: settings.get(k, {}).get("share", 0.0) for k in ("simulated", "labels")}
     shares["real"] = 1 - sum(shares.values())
     extra = {
@@ -122,14 +146,24 @@ def load_patches(
         of_kind = []
         for path in paths:
             part = torch.load(path, weights_only=True)
-            n = len(part["image"])
+            right = torch.isin(part["contrast"].long(), torch.tensor(wanted))
+            truth = part.get(plan.get("truth", "cord"), part["cord"])[right]
+            canal = part["canal"][right] if "canal" in part else torch.zeros_like(truth)
+            n = len(truth)
             # a long volume counts more, but not as often as it has slices
-            of_kind.append(torch.full((n,), extra.get(path.stem, 1.0) / math.sqrt(n)))
-            parts.append(part)
-        if of_kind:
-            weights = torch.cat(of_kind)
+            of_kind.append(torch.full((n,), extra.get(path.stem, 1.0) / math.sqrt(max(n, 1))))
+            parts.append({"image": part["image"][right], "truth": truth, "canal": canal})
+        if of_kind and (weights := torch.cat(of_kind)).sum() > 0:
             odds.append(weights / weights.sum() * shares[kind])
     return {k: torch.cat([p[k] for p in parts]) for k in parts[0]}, torch.cat(odds)
+
+
+def _find_weights(name: str, out: Path) -> Path:
+    """Weights that another recipe left: beside this run, or shipped."""
+    for path in (out.parent / name / "final.pt", WEIGHTS / f"{name}.pt"):
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"No weights of {name!r} to start from: train {name}.toml first.")
 
 
 def load_check(case: dict[str, str], real: Path) -> tuple[Tensor, Tensor]:
@@ -153,9 +187,9 @@ def evaluate(network: Network, x: Tensor, truth: Tensor) -> tuple[float, float]:
     return float(both), float(found.sum() / truth.sum())
 
 
-def _schedule(part: float) -> float:
-    """Rise over the first 3 %, then fall along a cosine."""
-    return min(part / 0.03 + 0.01, 1.0) * 0.5 * (1 + math.cos(math.pi * part)) + 1e-3
+def _schedule(step: int, steps: int) -> float:
+    """Rise over 300 steps, stay, then fall over the last 40 %: a run can be lengthened."""
+    return min((step + 1) / 300, 1.0, (steps - step) / (0.4 * steps)) + 1e-3
 
 
 @click.command()
