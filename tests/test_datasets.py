@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import cordviz.datasets as datasets
+import cordviz.datasets.simulated as simulated
 from cordviz.datasets import STUDY_CONTRASTS, cache_dir, load_simulated_study
 
 
@@ -30,7 +30,7 @@ def test_an_image_is_made_when_used_and_kept(monkeypatch):
     def refuse(*_args, **_kwargs):
         raise AssertionError("simulated twice")
 
-    monkeypatch.setattr(datasets, "simulate_subject", refuse)
+    monkeypatch.setattr(simulated, "simulate_subject", refuse)
     again = load_simulated_study()
     np.testing.assert_array_equal(again["sim-02"]["MT-on"].get_fdata(), image)
     truth = again["sim-02"].truth("MT-on").get_fdata()
@@ -63,7 +63,7 @@ def test_labels_come_on_the_grid_of_the_image():
 
 
 def test_make_completes_all_subjects(monkeypatch, capsys):
-    monkeypatch.setattr(datasets, "STUDY_CONTRASTS", ("MT-on", "fMRI"))
+    monkeypatch.setattr(simulated, "STUDY_CONTRASTS", ("MT-on", "fMRI"))
     study = load_simulated_study(n_subjects=2).make(n_jobs=1, progress=False)
     assert len(files(study)) == 8
     assert all(person.is_complete for person in study.values())
@@ -76,7 +76,7 @@ def test_an_interrupted_write_leaves_no_file(monkeypatch):
     def break_off(*_args, **_kwargs):
         raise OSError("disk full")
 
-    monkeypatch.setattr(datasets.nib, "save", break_off)
+    monkeypatch.setattr(simulated.nib, "save", break_off)
     with pytest.raises(OSError, match="disk full"):
         study["sim-01"]["DWI"]
     assert files(study) == []

@@ -1,4 +1,4 @@
-"""Data sets: the simulated study, made on this computer when first used."""
+"""The simulated study, made on this computer when first used."""
 
 from __future__ import annotations
 
@@ -10,29 +10,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from ._files import atomic_path
-from .simulation import Subject, simulate_subject
+from .._files import atomic_path
+from ..simulation import Subject, simulate_subject
+from ._download import cache_dir
 
 #: The contrasts of the simulated study; fMRI is the one that no contrast-specific method lists.
 STUDY_CONTRASTS = ("T1w", "T2w", "T2star", "MT-on", "GRE-T1w", "DWI", "fMRI")
 _FIRST_SEED, _MOST_SUBJECTS = 100, 1000
-
-
-def cache_dir() -> Path:
-    """Folder that data sets are kept in.
-
-    ``CORDVIZ_CACHE`` where that is set, else the user's cache folder of the operating system.
-
-    Examples
-    --------
-    >>> cache_dir().name != ""
-    True
-    """
-    if folder := os.environ.get("CORDVIZ_CACHE"):
-        return Path(folder)
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("cordviz"))
 
 
 def load_simulated_study(
@@ -234,6 +218,6 @@ def _save(image: nib.Nifti1Image, path: Path, step: float) -> None:
 def _simulation_hash() -> str:
     """Short hash of the simulation's source: a changed simulation never meets old images."""
     digest = hashlib.sha256(np.__version__.encode())
-    for file in sorted((Path(__file__).parent / "simulation").glob("*.py")):
+    for file in sorted((Path(__file__).parents[1] / "simulation").glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:10]
