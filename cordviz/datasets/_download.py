@@ -34,6 +34,7 @@ MIRRORS = {
 
 _REGISTRIES = Path(__file__).parents[1] / "registry"
 _MOST_BREAKS = 20  # of one connection, each after some bytes arrived
+_BLOCK_BYTES = 2**13  # a connection that breaks loses less than that
 _TIMEOUT_S = (10, 60)  # to connect, between two packets
 
 
@@ -198,7 +199,7 @@ def _append(address: str, part: Path, start: int, bar: Any) -> None:
         if start:
             headers["Range"] = f"bytes={start}-"
         fetch = pooch.HTTPDownloader(
-            chunk_size=2**16,
+            chunk_size=_BLOCK_BYTES,
             headers=headers,
             hooks={"response": empty_unless_resumed},
             timeout=_TIMEOUT_S,
