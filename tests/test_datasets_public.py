@@ -433,13 +433,22 @@ def test_own_mirrors_replace_the_public_ones_in_order(register, server, make_ser
     assert server.log == []
 
 
-def test_without_a_network_the_message_says_what_to_do(register, monkeypatch):
+def test_without_a_network_the_message_says_what_to_do(register, server, monkeypatch):
     register(ONE)
     dead = dead_address()
-    monkeypatch.setitem(_download.MIRRORS, "spine_generic", (f"{dead}/{{key}}",))
+    mirrors = (f"{dead}/{{key}}", f"{server.url}/empty/{{key}}")
+    monkeypatch.setitem(_download.MIRRORS, "spine_generic", mirrors)
     with pytest.raises(FileNotFoundError) as error:
         fetch_one()
-    for words in ("sub-x01_T2w", dead, "folder=", "CORDVIZ_MIRROR", "load_simulated_study"):
+    for words in (
+        "sub-x01_T2w",
+        dead,
+        ": ConnectionError",
+        ": HTTP 404",
+        "folder=",
+        "CORDVIZ_MIRROR",
+        "load_simulated_study",
+    ):
         assert words in str(error.value)
 
 

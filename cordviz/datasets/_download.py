@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import lzma
 import os
-import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -172,9 +171,9 @@ def _receive(address: str, part: Path, entry: Entry, bar: Any) -> str | None:
             broken = entry.size is not None and _size(part) < entry.size
             problem = "the bytes are not the registered ones"
         except requests.RequestException as error:
-            # 416: more has arrived than there is, so it cannot be right
-            broken = error.response is None or error.response.status_code != 416
-            problem = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
+            status = None if error.response is None else error.response.status_code
+            broken = status != 416  # more has arrived than there is: that cannot be right
+            problem = f"HTTP {status}" if status else type(error).__name__
         if broken and _size(part) <= start:
             return problem
         if not broken:  # wrong bytes are never kept
