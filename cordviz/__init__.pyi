@@ -13,3 +13,4 @@ from .plots import plot_csa_profile as plot_csa_profile
 from .plots import plot_segmentation as plot_segmentation
 from .segmentation import segment_cord as segment_cord
 from .simulation import simulate_subject as simulate_subject
+from .views import view_segmentation as view_segmentation

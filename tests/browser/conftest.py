@@ -1,0 +1,339 @@
+"""A real browser on JupyterLab and Voila: own folders, a fresh kernel each, no other host."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+
+SECONDS = 90  # a page or kernel may take on a busy machine; a test takes a few
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+SCREENSHOTS = Path(
+    os.environ.get("CORDVIZ_SCREENSHOTS", Path(__file__).parents[2] / "build" / "screenshots")
+)
+#: Messages of the page itself, not of ours.
+NOT_OURS = ("favicon", "ResizeObserver loop", "fonts", "GroupMarkerNotSet")
+SETTINGS = {
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+    "@jupyterlab/apputils-extension/notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+    },
+}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(item.path).is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.browser)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def eventually(ask, wanted=True, seconds=SECONDS):
+    """Poll until ask() gives what is wanted; the last answer is in the failure."""
+    end = time.monotonic() + seconds
+    answer = ask()
+    while answer != wanted and time.monotonic() < end:
+        time.sleep(0.05)
+        answer = ask()
+    assert answer == wanted
+    return answer
+
+
+class Server:
+    """JupyterLab or Voila on 127.0.0.1, with folders of its own."""
+
+    def __init__(self, folder, command):
+        self.folder = folder / "work"
+        self.runtime = folder / "runtime"
+        self.folder.mkdir()
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        places = {
+            "HOME": folder,
+            "JUPYTER_CONFIG_DIR": folder / "config",
+            "JUPYTER_DATA_DIR": folder / "data",
+            "JUPYTER_RUNTIME_DIR": self.runtime,
+            "JUPYTERLAB_SETTINGS_DIR": folder / "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": folder / "workspaces",
+            "IPYTHONDIR": folder / "ipython",
+        }
+        for name, values in SETTINGS.items():
+            file = folder / "settings" / f"{name}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(values))
+        self.log = (folder / "log").open("w")
+        self.process = subprocess.Popen(
+            [part.format(port=port) for part in command],
+            cwd=self.folder,
+            env={**os.environ, **{name: str(place) for name, place in places.items()}},
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            eventually(self.answers)
+        except AssertionError:
+            self.stop()
+            raise AssertionError((folder / "log").read_text()) from None
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise AssertionError("the server ended")
+        with contextlib.suppress(OSError):
+            return urllib.request.urlopen(self.url, timeout=5).status == 200
+        return False
+
+    def write(self, name, cells):
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}},
+        )
+        nbformat.write(notebook, self.folder / name)
+
+    def kernels(self):
+        return set(self.runtime.glob("kernel-*.json"))
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self.log.close()
+
+
+class Kernel:
+    """A line to a running kernel that does not pass through the page."""
+
+    def __init__(self, connection_file):
+        from jupyter_client.blocking import BlockingKernelClient
+
+        self.client = BlockingKernelClient()
+        self.client.load_connection_file(str(connection_file))
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=SECONDS)
+
+    def run(self, code):
+        self.client.execute_interactive(code, timeout=SECONDS, output_hook=lambda _: None)
+
+    def value(self, expression):
+        reply = self.client.execute(
+            "import json", user_expressions={"it": f"json.dumps({expression})"}, reply=True
+        )
+        it = reply["content"]["user_expressions"]["it"]
+        assert it["status"] == "ok", it
+        text = eval(it["data"]["text/plain"])
+        return json.loads(text)
+
+    def close(self):
+        self.client.stop_channels()
+
+
+class Window:
+    """A page that counts what it must not do."""
+
+    until = staticmethod(eventually)
+
+    def __init__(self, browser, *, width=1300, height=1000, dark=False):
+        self.context = browser.new_context(viewport={"width": width, "height": height})
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(SECONDS * 1000)
+        self.errors, self.elsewhere, self.kernel = [], [], None
+        self.dark = dark
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.context.route("**/*", self._route)
+
+    def _hear(self, message):
+        if message.type == "error" and not any(word in message.text for word in NOT_OURS):
+            self.errors.append(message.text)
+
+    def _route(self, route):
+        if route.request.url.startswith(("http://127.0.0.1", "data:", "blob:")):
+            return route.continue_()
+        self.elsewhere.append(route.request.url)
+        return route.abort()
+
+    def lab(self, server, cells, name="test.ipynb"):
+        """Open cells in JupyterLab and run them in a fresh kernel."""
+        server.write(name, cells)
+        before = server.kernels()
+        self.page.goto(f"{server.url}/lab/tree/{name}?reset")
+        self._started()
+        if self.dark:
+            self.command("apputils:change-theme", {"theme": "JupyterLab Dark"})
+        self.command("notebook:run-all-cells")
+        eventually(lambda: len(server.kernels() - before), 1)
+        self.kernel = Kernel((server.kernels() - before).pop())
+        self.kernel.value("1")  # queued behind the cells
+        return self._ready()
+
+    def _ready(self):
+        self.page.wait_for_selector(".cordviz-viewer[data-state=ready]")
+        return self.page
+
+    def _started(self):
+        self.page.wait_for_function(
+            "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status"
+            " === 'idle'"
+        )
+
+    def command(self, name, arguments=None):
+        self.page.evaluate(
+            "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => null)",
+            [name, arguments or {}],
+        )
+
+    def reload(self):
+        """Save the notebook and load the page anew; the kernel lives on."""
+        self.command("docmanager:save")
+        self.page.reload()
+        self._started()
+        self._ready()
+
+    def voila(self, server, cells, name="test.ipynb"):
+        """Open cells as a Voila page."""
+        server.write(name, cells)
+        before = server.kernels()
+        self.page.goto(f"{server.url}/voila/render/{name}")
+        eventually(lambda: len(server.kernels() - before), 1)
+        self.kernel = Kernel((server.kernels() - before).pop())
+        return self._ready()
+
+    def value(self, expression):
+        return self.kernel.value(expression)
+
+    def picture(self, canvas="[data-plane=axial]"):
+        """What is painted, as a hash."""
+        data = self.page.eval_on_selector(canvas, "canvas => canvas.toDataURL()")
+        return hashlib.sha256(data.encode()).hexdigest()
+
+    def changes(self, act, expression, *, canvas="[data-plane=axial]", seconds=20):
+        """An act must change the picture and Python's answer; returns the new answer."""
+        before = self.picture(canvas), self.value(expression)
+        act()
+        self.until(lambda: self.picture(canvas) != before[0], seconds=seconds)
+        self.until(lambda: self.value(expression) != before[1], seconds=seconds)
+        return self.value(expression)
+
+    def wheel(self, amount, canvas="[data-plane=axial]"):
+        self.page.hover(canvas)
+        self.page.mouse.wheel(0, amount)
+
+    def shot(self, name):
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    def close(self):
+        if self.kernel:
+            self.kernel.close()
+        self.context.close()
+
+
+def lab_server(folder):
+    """JupyterLab without token, on 127.0.0.1 only."""
+    return Server(
+        folder,
+        [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", "--port={port}",
+         "--IdentityProvider.token=", "--ServerApp.password=", "--allow-root",
+         "--LabApp.expose_app_in_browser=True", "--ServerApp.root_dir=."],
+    )  # fmt: skip
+
+
+def voila_server(folder):
+    return Server(
+        folder,
+        [
+            sys.executable,
+            "-m",
+            "voila",
+            ".",
+            "--no-browser",
+            "--Voila.ip=127.0.0.1",
+            "--port={port}",
+        ],
+    )
+
+
+@contextlib.contextmanager
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    assert program, "Chromium is missing: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    server = lab_server(tmp_path_factory.mktemp("lab"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def voila(tmp_path_factory):
+    server = voila_server(tmp_path_factory.mktemp("voila"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory):
+    """A simulated neck, two masks that differ, and levels, as NIfTI."""
+    from cordviz import simulate_subject
+
+    folder = tmp_path_factory.mktemp("neck")
+    subject = simulate_subject(seed=0)
+    img, truth = subject.acquire("T1w")
+    rater = subject.rate("T1w", seed=1)
+    for name, one in {"img": img, "truth": truth, "rater": rater}.items():
+        one.to_filename(folder / f"{name}.nii")
+    subject.levels(img).to_filename(folder / "levels.nii")
+    return folder
+
+
+@pytest.fixture
+def window(browser, request):
+    """A window whose errors and requests to other hosts fail the test."""
+    window = Window(browser, **getattr(request, "param", {}))
+    yield window
+    try:
+        window.shot(request.node.name.replace("/", "-"))
+        assert window.errors == []
+        assert window.elsewhere == []
+    finally:
+        window.close()

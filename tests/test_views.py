@@ -1,0 +1,236 @@
+"""Views hold the right voxels, refuse bad input, and leave saved notebooks small but not blank."""
+
+import base64
+import gzip
+import io
+import json
+import re
+
+import nbformat
+import nibabel as nib
+import numpy as np
+import pytest
+from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
+
+from cordviz.images import load_image, load_mask
+from cordviz.views import view_segmentation
+from cordviz.widgets.volumes import Volume
+
+SPACING = (0.8, 0.6, 2.5)  # RAS, mm
+
+
+@pytest.fixture
+def neck():
+    """RAS image of a cord that leans forward, a bright bead on its left; soft mask, levels."""
+    shape = (90, 110, 20)
+    x, y, z = np.indices(shape)
+    x = (x - 45) * SPACING[0]
+    y = (y - 55 - 0.5 * (z - 10)) * SPACING[1]
+    data = np.random.default_rng(0).normal(100, 3, shape)
+    cord = np.clip(1.5 - np.hypot(x / 6, y / 4), 0, 1) * (z > 1)
+    data[cord > 0.5] = 60
+    data[np.hypot(x + 10, y) < 2] = 300  # RAS: negative x is left
+    levels = np.where(z >= 15, 2, 3) * (cord > 0)
+    affine = np.diag([*SPACING, 1.0])
+    affine[:3, 3] = -36, -30, -20
+    return tuple(
+        nib.Nifti1Image(d, affine)
+        for d in (data.astype("f4"), cord.astype("f4"), levels.astype("u1"))
+    )
+
+
+def turned(img, codes):
+    """The same image stored in another orientation."""
+    change = ornt_transform(io_orientation(img.affine), axcodes2ornt(codes))
+    return img.as_reoriented(change)
+
+
+def unpacked(volume):
+    """What the browser gets, by its own reading: x fastest, then y, z."""
+    dims = [part.stop - part.start for part in volume.box]
+    return [
+        np.frombuffer(gzip.decompress(data), np.uint8).reshape(dims[::-1]).T
+        for data in volume.packed()
+    ]
+
+
+# What is sent
+
+
+def test_the_browser_gets_the_same_voxels_whatever_the_orientation(neck):
+    first = None
+    for codes in ("RAS", "LAS", "PSR", "ILP"):
+        image, seg, _ = (turned(img, codes) for img in neck)
+        view = view_segmentation(image, seg)
+        arrays = unpacked(view.volume)
+        first = first or (arrays, view.cursor, view.cursor_mm)
+        for array, expected in zip(arrays, first[0], strict=True):
+            np.testing.assert_array_equal(array, expected)
+        assert view.cursor == first[1]
+        np.testing.assert_allclose(view.cursor_mm, first[2], atol=1e-3)
+
+
+def test_bytes_turn_back_into_intensities_and_mask_values(neck):
+    volume = Volume.of(load_image(neck[0]), {"a": load_mask(neck[1])}, crop_mm=10)
+    grey, mask = unpacked(volume)
+    low, high = volume.range
+    las = turned(neck[0], "LAS").get_fdata()[volume.box]
+    expected = np.clip(las, low, high)
+    np.testing.assert_allclose(low + grey / 255.0 * (high - low), expected, atol=(high - low) / 500)
+    np.testing.assert_allclose(
+        mask / 250.0, turned(neck[1], "LAS").get_fdata()[volume.box], atol=2e-3
+    )
+
+
+def test_the_crop_keeps_the_cord_its_margin_and_every_slice(neck):
+    volume = Volume.of(load_image(neck[0]), {"a": load_mask(neck[1])}, crop_mm=10)
+    x, y, z = volume.box
+    inside = np.argwhere(turned(neck[1], "LAS").get_fdata() >= 0.5)
+    low, high = inside.min(axis=0), inside.max(axis=0)
+    assert low[0] - x.start == pytest.approx(10 / SPACING[0], abs=1)
+    assert y.stop - 1 - high[1] == pytest.approx(10 / SPACING[1], abs=1)
+    assert (z.start, z.stop) == (0, 20)
+    assert Volume.of(load_image(neck[0]), {}, crop_mm=10).box[0] == slice(0, 90)
+
+
+def test_a_volume_of_384_by_195_by_52_sends_less_than_8_mb():
+    rng = np.random.default_rng(0)
+    data = rng.normal(100, 20, (52, 195, 384)).astype("f4")
+    mask = np.zeros(data.shape, "u1")
+    mask[20:30, 90:100] = 1
+    view = view_segmentation(
+        nib.Nifti1Image(data, np.eye(4)), nib.Nifti1Image(mask, np.eye(4)), crop_mm=None
+    )
+    assert sum(map(len, view.volume.packed())) < 8e6
+
+
+# Traits
+
+
+def test_slice_and_cursor_move_together(neck):
+    view = view_segmentation(neck[0], neck[1], slice=5)
+    assert view.cursor[2] == view.slice == 5
+    seen = []
+    view.observe(lambda change: seen.append(change.new), "slice")
+    view.cursor = (40, 50, 12)
+    view.slice = 7
+    assert view.cursor == (40, 50, 7)
+    assert seen == [12, 7]
+
+
+def test_the_cursor_is_in_world_mm(neck):
+    view = view_segmentation(neck[0], neck[1])
+    change = ornt_transform(io_orientation(neck[0].affine), axcodes2ornt("LAS"))
+    affine = neck[0].affine @ inv_ornt_aff(change, neck[0].shape)
+    np.testing.assert_allclose(view.cursor_mm, (affine @ [*view.cursor, 1])[:3])
+    assert abs(view.cursor_mm[0]) < 1  # the cord lies at x = 0
+
+
+def test_levels_are_those_of_the_slices(neck):
+    view = view_segmentation(neck[0], neck[1], levels=neck[2])
+    assert view.levels == [0, 0] + [3] * 13 + [2] * 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"slice": 20}, "between 0 and 19"),
+        ({"slice": -1}, "between 0 and 19"),
+        ({"planes": "axal"}, "Did you mean 'axial'"),
+        ({"opacity": 2}, "between 0 and 1"),
+        ({"convention": "mirror"}, "radiological"),
+        ({"difference": ["mask"]}, "two masks"),
+        ({"difference": ["mask", "b"]}, "difference must be one of mask"),
+    ],
+)
+def test_bad_options_are_refused_with_the_right_ones(neck, changes, message):
+    with pytest.raises(ValueError, match=message):
+        view_segmentation(neck[0], neck[1], **changes)
+
+
+def test_traits_refuse_what_options_refuse(neck):
+    view = view_segmentation(neck[0], neck[1])
+    for name, value in (
+        ("slice", 20),
+        ("cursor", (0, 0, 20)),
+        ("window", (3, 3)),
+        ("shown", ["b"]),
+    ):
+        before = getattr(view, name)
+        with pytest.raises(ValueError, match=r"."):
+            setattr(view, name, value)
+        assert getattr(view, name) == before
+
+
+def test_options_of_another_type_are_a_type_error(neck):
+    with pytest.raises(TypeError, match="opacity"):
+        view_segmentation(neck[0], neck[1], opacity="half")
+
+
+def test_a_mask_on_another_grid_is_refused_by_name(neck):
+    moved = nib.Nifti1Image(neck[1].get_fdata(), neck[1].affine)
+    moved.affine[0, 3] += 2
+    with pytest.raises(ValueError, match=r"propseg.*other affines"):
+        view_segmentation(neck[0], {"propseg": moved})
+    with pytest.raises(ValueError, match="at least one mask"):
+        view_segmentation(neck[0], {})
+
+
+# Without a kernel
+
+
+def test_the_still_is_radiological_and_shows_the_outline(neck):
+    from skimage.io import imread
+
+    view = view_segmentation(neck[0], neck[1], planes="axial", slice=10)
+    picture = imread(io.BytesIO(view.still())).astype(float)[..., :3]
+    rows, columns = (n // 2 for n in picture.shape[:2])
+    grey = picture.min(axis=2)
+    middle = grey[rows - 40 : rows + 40]
+    assert middle[:, columns + 60 : -30].max() > middle[:, 30 : columns - 60].max() + 60
+    orange = np.abs(picture - (255, 163, 0)).sum(axis=2) < 60
+    assert orange.sum() > 200
+    view.shown = []
+    bare = imread(io.BytesIO(view.still())).astype(float)[..., :3]
+    assert (np.abs(bare - (255, 163, 0)).sum(axis=2) < 60).sum() == 0
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """A notebook with two views, run by nbclient, which saves the state of widgets."""
+    from nbclient import NotebookClient
+
+    import cordviz
+
+    folder = tmp_path_factory.mktemp("saved")
+    img, truth = cordviz.simulate_subject(seed=0).acquire("T1w")
+    img.to_filename(folder / "img.nii")
+    truth.to_filename(folder / "truth.nii")
+    view = "cv.view_segmentation('img.nii', 'truth.nii')"
+    cells = ["import cordviz as cv", f"first = {view}\nfirst", view]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}})
+    return client.execute()
+
+
+def exported(notebook):
+    from nbconvert import HTMLExporter
+
+    return HTMLExporter().from_notebook_node(notebook)[0]
+
+
+def test_a_notebook_with_two_views_saved_with_their_state_is_below_2_mb(executed):
+    state = executed.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    viewers = [one for one in state.values() if one["model_module"] == "anywidget"]
+    assert len(viewers) == 2
+    assert len(json.dumps(executed)) < 2e6
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_exported_html_shows_pictures_with_and_without_saved_state(executed, saved):
+    notebook = nbformat.from_dict(executed)
+    if not saved:
+        notebook = nbformat.from_dict({**executed, "metadata": {}})
+    pictures = re.findall(r'<img[^>]*src="data:image/png;base64,([^"]+)"', exported(notebook))
+    assert len(pictures) == 2
+    assert all(base64.b64decode(picture).startswith(b"\x89PNG") for picture in pictures)
