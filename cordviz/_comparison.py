@@ -1,0 +1,174 @@
+"""One image under all methods: mask, areas, and a row that says what happened; kept on disk."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ._files import atomic_path
+from ._sessions import Derived, Item, made
+from ._version import __version__
+from .contrasts import closest_contrast
+from .images import load_mask, read_image, reorient, save_mask, sha256_of, spacing_mm, voxels
+from .morphometry import mean_csa, measure_shape
+from .segmentation import segment_cord
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from nibabel.nifti1 import Nifti1Image
+
+_AREAS = ("csa_mm2", "csa_hard_mm2", "truth_mm2", "n_slices", "n_missing")
+#: Methods that are not told the contrast.
+AGNOSTIC = ("agnostic",)
+#: What a mask and a row depend on besides their input: a changed method never meets old results.
+_SEGMENT = ("segmentation/**/*.py", "images.py", "contrasts.py")
+_MEASURE = ("morphometry.py", "_slice_shape.py", "_aggregate.py", "centerline.py", "levels.py")
+_OWN = ("_comparison.py", "_sessions.py", "simulation/*.py")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Row of the study, and the table of `measure_shape` by columns."""
+
+    row: dict[str, Any]
+    slices: dict[str, list] | None
+
+
+def compare_image(
+    number: int, item: Item, methods: list[str], over: Any, cache: Path | None
+) -> tuple[int, list[Result]]:
+    """All methods on one image, so that it is read once."""
+    item = replace(item)  # what it opens is let go with it
+    truth = functools.cache(lambda: _areas(_measure(item.given(item.truth, "truth"), item), over))
+    return number, [_result(item, method, over, cache, truth) for method in methods]
+
+
+def _result(
+    item: Item, method: str, over: Any, cache: Path | None, truth: Callable[[], dict[str, float]]
+) -> Result:
+    """Row of one method on one image, whatever happens to it."""
+    start = time.perf_counter()
+    told = "" if method in (*AGNOSTIC, *item.masks) else closest_contrast(item.contrast)
+    row: dict[str, Any] = {"subject": item.subject, "contrast": item.contrast, "method": method}
+    row |= dict.fromkeys(_AREAS, np.nan)
+    row |= {"told_contrast": told, "error": "", "note": "", "seconds": np.nan, "mask": ""}
+    row |= {"image_sha256": "", "method_sha256": "", "version": __version__}
+    slices, file, mask_file = None, None, None
+    try:
+        image_hash, method_hash = _hash(item.image, item), _method_hash(method, item)
+        row["image_sha256"], row["method_sha256"] = image_hash, method_hash
+        key = _digest(image_hash, method, told, method_hash)
+        if cache:
+            inputs = [_hash(value, item) for value in (item.levels, item.truth)]
+            code = _code_hash(*_MEASURE, *_OWN)
+            file = cache / f"{_digest(key, *inputs, repr(over), code)}.json"
+            mask_file = cache / f"{key}.nii.gz"
+            if file.is_file():
+                stored = json.loads(file.read_text(encoding="utf-8"))
+                return Result(row | stored["row"] | _file_of(mask_file), stored["slices"])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            mask = _mask(item, method, told, mask_file)
+            table = _measure(mask, item)
+            slices = {str(name): table[name].tolist() for name in table}
+            row |= _areas(table, over)
+            row["note"] = " ".join(dict.fromkeys(str(warning.message) for warning in caught))
+            if item.truth is not None:
+                row["truth_mm2"] = truth()["csa_mm2"]
+    except Exception as error:  # one bad image must not end a study
+        row["error"] = " ".join(str(error).split()) or type(error).__name__
+        if not isinstance(error, (ValueError, TypeError)):
+            file = None  # out of memory, disk full: may work the next time
+    row["seconds"] = round(time.perf_counter() - start, 3)
+    if file is not None:
+        kept = {name: row[name] for name in (*_AREAS, "error", "note", "seconds")}
+        with atomic_path(file) as temporary:
+            temporary.write_text(json.dumps({"row": kept, "slices": slices}), encoding="utf-8")
+    return Result(row | _file_of(mask_file), slices)
+
+
+def _mask(item: Item, method: str, told: str, file: Path | None) -> Nifti1Image:
+    """The mask of a method, from the cache where it is there."""
+    if file is not None and file.is_file():
+        return load_mask(file)
+    if method in item.masks:
+        mask = item.given(item.masks[method], f"mask of {method!r}")
+    else:
+        found = segment_cord(item.loaded, method=method, contrast=told or None, progress=False)
+        mask = cast("Nifti1Image", found)  # no pair: no uncertainty was asked for
+    if file is not None:
+        save_mask(mask, file)
+    return mask
+
+
+def _measure(mask: Nifti1Image, item: Item) -> pd.DataFrame:
+    """Shape per slice, and the area of the mask cut at one half, along the same centreline."""
+    table = measure_shape(mask, levels=item.level_map)
+    las = reorient(mask, "LAS")
+    pixel = spacing_mm(las)
+    slope = np.tan(np.radians(table[["angle_AP_deg", "angle_RL_deg"]].fillna(0))) ** 2
+    count = (voxels(las) >= 0.5).sum(axis=(0, 1))
+    area = count * pixel[0] * pixel[1] / np.sqrt(1 + slope.sum(axis=1))
+    table.insert(3, "area_hard_mm2", area.where(table["area_mm2"].notna()))
+    return table
+
+
+def _areas(table: pd.DataFrame, over: Any) -> dict[str, float]:
+    """Means over the slices of the levels, the same slices for soft and hard."""
+    rows = table[table["area_mm2"].notna()] if over is None else table[table["level"].isin(over)]
+    csa = rows["area_mm2"].mean() if over is None else mean_csa(table, levels=over)
+    measured = int(rows["area_mm2"].notna().sum())
+    hard = float(rows["area_hard_mm2"].mean())
+    missing = len(rows) - measured
+    return dict(zip(_AREAS, (float(csa), hard, np.nan, measured, missing), strict=True))
+
+
+def _file_of(mask: Path | None) -> dict[str, str]:
+    return {"mask": str(mask) if mask is not None and mask.is_file() else ""}
+
+
+def _hash(value: Any, item: Item) -> str:
+    """Fingerprint of an input: of a file its bytes, of an image its voxels and affine."""
+    if value is None:
+        return ""
+    if isinstance(value, (str, os.PathLike)):
+        path = Path(value)
+        if not path.is_file():
+            raise FileNotFoundError(f"There is no file {path}.")
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    if isinstance(value, Derived):
+        files = [_hash(word, item) for word in value.args if isinstance(word, Path)]
+        words = [word for word in value.args if isinstance(word, str)]
+        return _digest(value.func.__qualname__, *files, *words, repr(value.keywords))
+    return sha256_of(item.opened if value is item.image else read_image(made(value)))
+
+
+def _method_hash(method: str, item: Item) -> str:
+    """Fingerprint of code and weights, or of a mask that exists."""
+    if method in item.masks:
+        if item.masks[method] is None:
+            raise ValueError(f"There is no mask of {method!r} for {item.contrast}.")
+        return _hash(item.masks[method], item)
+    network = closest_contrast(item.contrast) if method == "deepseg" else method
+    return _code_hash(*_SEGMENT, f"segmentation/weights/{network}.*")
+
+
+@functools.cache
+def _code_hash(*patterns: str) -> str:
+    package = Path(__file__).parent
+    files = sorted({file for pattern in patterns for file in package.glob(pattern)})
+    return _digest(*(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]

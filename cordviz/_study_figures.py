@@ -1,0 +1,247 @@
+"""Draw the figures of a study: areas by contrast, and agreement of two contrasts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._panels import FAINT, INK
+from .contrasts import DISPLAY_NAMES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+#: Published mean and SD over C2–C3, mm²: figures of the tutorial page of the Spinal Cord Toolbox,
+#: "Contrast-specific vs. contrast-agnostic". It gives neither n nor the exact model.
+PUBLISHED = {
+    "specific": {
+        "DWI": (63.65, 6.84), "MT-on": (74.34, 7.23), "GRE-T1w": (69.90, 6.16),
+        "T1w": (69.16, 7.16), "T2star": (79.22, 8.07), "T2w": (75.49, 6.56),
+    },
+    "agnostic": {
+        "DWI": (68.48, 6.87), "MT-on": (69.11, 6.66), "GRE-T1w": (69.58, 6.25),
+        "T1w": (71.56, 6.64), "T2star": (69.42, 6.53), "T2w": (72.21, 6.50),
+    },
+}  # fmt: skip
+GHOST = "#9AA5AD"
+BOTTOM = 62  #: px below the lowest panel, for the axis
+FEWEST_FOR_VIOLIN = 5  #: fewer points have no shape
+RATER = "simulated rater"  #: how names of methods start that put offsets in
+
+
+def method_panels(
+    methods: list[str], page: float, title: str | None, font: dict, *, head: int
+) -> tuple[go.Figure, list[dict[str, int]]]:
+    """Panels side by side, two or three to a row, one per method; with the place of each.
+
+    `page` is the widest that the figure may be, `head` the room above a panel, both in px.
+    """
+    from plotly.subplots import make_subplots
+
+    columns = 2 if len(methods) == 4 else min(len(methods), 3)
+    rows = -(-len(methods) // columns)
+    top, left, height = head + 30 + (36 if title else 0), 64, 320
+    between = BOTTOM + head + 4
+    size = (page, top + BOTTOM + rows * height + (rows - 1) * between)
+    fig = make_subplots(
+        rows,
+        columns,
+        subplot_titles=methods,
+        shared_yaxes="all",
+        horizontal_spacing=18 / (size[0] - left - 16),
+        vertical_spacing=between / (size[1] - top - BOTTOM),
+    )
+    axis = {"showgrid": False, "zeroline": False, "showline": True, "linecolor": FAINT}
+    fig.update_xaxes(**axis, ticks="outside", tickcolor=FAINT)
+    fig.update_yaxes(**{**axis, "showgrid": True, "gridcolor": "#E3E7EA"})
+    fig.update_annotations(font_size=14, yshift=head)
+    fig.update_layout(
+        width=size[0],
+        height=size[1],
+        title={"text": title, "x": 0.02, "y": 1 - 22 / size[1], "yanchor": "middle"},
+        font={**font, "size": 13},
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        margin={"l": left, "r": 16, "t": top, "b": BOTTOM},
+        legend={
+            "orientation": "h",
+            "x": 1,
+            "xanchor": "right",
+            "y": 0,
+            "yref": "container",
+            "font": {"size": 11},
+        },
+        hovermode="closest",
+    )
+    places = [{"row": n // columns + 1, "col": n % columns + 1} for n in range(len(methods))]
+    return fig, places
+
+
+def shown_name(contrast: str) -> str:
+    """Write a contrast as figures do: T2star → T2*w."""
+    return DISPLAY_NAMES.get(contrast, contrast)
+
+
+def spread(count: int, width: float) -> np.ndarray:
+    """Offsets that set points apart, the same each time."""
+    return width * (np.random.default_rng(0).permutation(count) / max(count - 1, 1) - 0.5)
+
+
+def add_contrast(
+    fig: go.Figure, at: int, values: pd.Series, colour: str, place: dict[str, Any], *, apart: bool
+) -> None:
+    """Violin and points of one contrast, with mean and SD as a bar, and as text on top."""
+    import plotly.graph_objects as go
+
+    y, mean, sd = values.to_numpy(), values.mean(), values.std()
+    if len(y) >= FEWEST_FOR_VIOLIN:
+        fig.add_trace(
+            go.Violin(
+                x=np.full(len(y), at),
+                y=y,
+                width=0.78,
+                points=False,
+                line={"color": colour, "width": 1},
+                fillcolor=_faded(colour, 0.22),
+                showlegend=False,
+                hoverinfo="skip",
+            ),
+            **place,
+        )
+    fig.add_trace(
+        go.Scatter(
+            x=at + (spread(len(y), 0.34) if apart else np.zeros(len(y))),
+            y=y,
+            mode="markers",
+            marker={"size": 5, "color": colour, "opacity": 0.75},
+            text=list(values.index),
+            hovertemplate="%{text}: %{y:.1f} mm²<extra></extra>",
+            showlegend=False,
+        ),
+        **place,
+    )
+    fig.add_trace(
+        go.Scatter(
+            x=[at],
+            y=[mean],
+            error_y={
+                "array": [0 if np.isnan(sd) else sd],
+                "width": 5,
+                "color": INK,
+                "thickness": 1.6,
+            },
+            marker={"symbol": "line-ew-open", "size": 16, "color": INK, "line": {"width": 2.4}},
+            mode="markers",
+            showlegend=False,
+            hovertemplate=f"mean {mean:.2f}, SD {sd:.2f} mm²<extra></extra>",
+        ),
+        **place,
+    )
+    text = f"{mean:.1f}" + ("" if np.isnan(sd) else f"<br>± {sd:.1f}")
+    top = {"y": 1, "yanchor": "bottom", "font": {"size": 11}, "showarrow": False}
+    fig.add_annotation(x=at, text=text, **top, **place)
+    fig.layout.annotations[-1].yref += " domain"
+
+
+def add_pairs(fig: go.Figure, wide: pd.DataFrame, place: dict[str, Any]) -> None:
+    """A thin line per subject through its contrasts."""
+    import plotly.graph_objects as go
+
+    x = [*range(wide.shape[1]), None] * len(wide)
+    y = [value for row in wide.to_numpy().tolist() for value in (*row, None)]
+    line = {"color": "rgba(38,50,59,0.28)", "width": 1}
+    style = {"mode": "lines", "line": line, "showlegend": False, "hoverinfo": "skip"}
+    fig.add_trace(go.Scatter(x=x, y=y, **style), **place)
+
+
+def add_published(
+    fig: go.Figure, contrasts: list[str], method: str, place: dict[str, Any], *, legend: bool
+) -> None:
+    """Published mean and SD as hollow ghosts at the left of each contrast."""
+    import plotly.graph_objects as go
+
+    kind = PUBLISHED["agnostic" if method == "agnostic" else "specific"]
+    known = [(at - 0.45, *kind[name]) for at, name in enumerate(contrasts) if name in kind]
+    if not known:
+        return
+    x, mean, sd = (list(column) for column in zip(*known, strict=True))
+    fig.add_trace(
+        go.Scatter(
+            x=x,
+            y=mean,
+            error_y={"array": sd, "color": GHOST, "thickness": 1, "width": 3},
+            mode="markers",
+            marker={"symbol": "diamond-open", "size": 7, "color": GHOST},
+            name="published mean ± SD (SCT tutorial, other people)",
+            showlegend=legend,
+            hovertemplate="published %{y:.2f} mm²<extra></extra>",
+        ),
+        **place,
+    )
+
+
+def add_differences(
+    fig: go.Figure, pair: pd.DataFrame, colour: str, place: dict[str, Any]
+) -> tuple[float, float]:
+    """Points, bias with its 95 % interval and limits of agreement (Bland and Altman 1986)."""
+    import plotly.graph_objects as go
+    from scipy import stats
+
+    first, second = (pair[name] for name in pair)
+    mean, difference = (first + second) / 2, first - second
+    bias, sd, n = float(difference.mean()), float(difference.std()), len(difference)
+    half = sd / np.sqrt(n) * stats.t.ppf(0.975, n - 1)
+    fig.add_trace(
+        go.Scatter(
+            x=mean,
+            y=difference,
+            mode="markers",
+            marker={"size": 7, "color": colour, "opacity": 0.8},
+            text=list(pair.index),
+            hovertemplate="%{text}: %{y:.2f} at %{x:.1f} mm²<extra></extra>",
+            showlegend=False,
+        ),
+        **place,
+    )
+    fig.add_hrect(bias - half, bias + half, fillcolor=_faded(colour, 0.2), line_width=0, **place)
+    fig.add_hline(0, line={"color": "#C4CCD2", "width": 1}, **place)
+    for value, dash, text in (
+        (bias, "solid", f"bias {_signed(bias)} [{_signed(bias - half)}, {_signed(bias + half)}]"),
+        (bias - 1.96 * sd, "dash", f"−1.96 SD: {_signed(bias - 1.96 * sd)}"),
+        (bias + 1.96 * sd, "dash", f"+1.96 SD: {_signed(bias + 1.96 * sd)}"),
+    ):
+        above = value >= bias
+        note = {
+            "annotation_text": text,
+            "annotation_font_size": 11,
+            "annotation_borderpad": 1,
+            "annotation_bgcolor": "rgba(255,255,255,0.75)",
+        }
+        where = {"annotation_position": "top right" if above else "bottom right"}
+        line = {"color": colour if dash == "solid" else FAINT, "width": 1.6, "dash": dash}
+        fig.add_hline(value, line=line, **note, **where, **place)
+    return bias - 2.2 * sd, bias + 2.2 * sd
+
+
+def footnote(fig: go.Figure, methods: list[str], lines: list[str | None]) -> None:
+    """Write what a reader must know below the figure; rater offsets are always declared."""
+    if any(method.startswith(RATER) for method in methods):
+        lines = [*lines, "Offsets of simulated raters are an input, not a finding."]
+    told = [line for line in lines if line]
+    room = 15 * len(told) + 8
+    fig.layout.height += room
+    fig.layout.margin.b += room
+    text = {"text": "<br>".join(told), "font": {"size": 11, "color": FAINT}, "align": "left"}
+    place = {"xref": "paper", "yref": "paper", "x": 0, "y": 0, "yshift": -BOTTOM}
+    fig.add_annotation(**text, **place, xanchor="left", yanchor="top", showarrow=False)
+
+
+def _faded(colour: str, alpha: float) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
