@@ -1,4 +1,4 @@
-"""The command line: cordviz demo | lab | segment | measure."""
+"""The command line: cordviz demo | lab | segment | measure | train."""
 
 from __future__ import annotations
 
@@ -86,8 +86,10 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("image", type=FILE)
-@click.option("--contrast", help="What the image is: t1, t2, t2s, dwi, or a name such as fMRI.")
-@click.option("--method", help="Default: propseg if --contrast is given, else agnostic.")
+@click.option("--method", help="agnostic (default), deepseg or propseg.")
+@click.option(
+    "--contrast", help="For deepseg and propseg: t1, t2, t2s, dwi, or a name such as fMRI."
+)
 @click.option("--threshold", type=float, help="Cut the soft mask here, for example 0.5.")
 @click.option("--reduce", help="Of a 4-D image: mean, rms, dwi, or the index of a volume.")
 @click.option("--bvals", type=FILE, help="b-values for --reduce dwi.")
@@ -113,7 +115,6 @@ def segment(
     source: Any = image
     if reduce is not None or bvals is not None:
         source = load_image(image, reduce=_volume(reduce), bvals=bvals)
-    method = method or ("propseg" if contrast else None)
     seg = _segment(source, method, contrast, threshold=threshold, quiet=quiet)
     click.echo(str(save_mask(seg, output)))
 
@@ -224,6 +225,47 @@ def demo(
         click.echo(f"C2–C3 CSA: {csa:.2f} mm²")
     else:
         click.echo(f"C2–C3 CSA: {csa:.2f} mm² (simulated cord, true area {truth:.2f} mm²)")
+
+
+@cli.command()
+@click.argument("recipe")
+@click.option("--real", type=FILE, help="Folder that the recipe's paths of images start from.")
+@click.option("-o", "--output", type=FILE, help="Default: training/NAME-OF-RECIPE.")
+@click.option("--cache", type=FILE, help="Folder for the cut patches. Default: the user's cache.")
+@click.option("--device", default="cpu", show_default=True, help="For example cuda.")
+@click.option("--threads", type=click.IntRange(1), help="Default: one for each core.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def train(
+    recipe: str,
+    real: Path | None,
+    output: Path | None,
+    cache: Path | None,
+    device: str,
+    threads: int | None,
+    quiet: bool,
+) -> None:
+    """Train the network of RECIPE: a TOML file, or the name of a shipped one such as smoke.
+
+    Started again, it goes on from its last checkpoint.
+    """
+    import torch
+
+    from .datasets import cache_dir
+    from .training.train import find_recipe, read_recipe
+    from .training.train import train as run
+
+    path = find_recipe(recipe)
+    settings = read_recipe(path)
+    if real is None and any(settings.get(k) for k in ("real", "labels", "spine_generic")):
+        raise click.UsageError(f"{path.name} trains on real images: give their folder as --real.")
+    if real is not None and not real.is_dir():
+        raise FileNotFoundError(f"There is no folder {real}.")
+    if threads:
+        torch.set_num_threads(threads)
+    output = output or Path("training") / path.stem
+    cache = cache or cache_dir() / "patches"
+    run(path, real=real or Path(), cache=cache, out=output, device=device, progress=not quiet)
+    click.echo(str(output / "final.pt"))
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})

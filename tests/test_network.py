@@ -26,7 +26,7 @@ def scan():
 
 def run(img):
     ras = reorient(img)
-    return restore(segment_soft(voxels(ras), spacing_mm(ras), WEIGHTS), img)
+    return restore(segment_soft(voxels(ras), spacing_mm(ras), WEIGHTS)[0], img)
 
 
 def ellipse(shape, spacing, center, axes=(6.0, 4.2), oversample=8):

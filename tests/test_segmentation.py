@@ -165,9 +165,9 @@ def test_provenance_reaches_the_sidecar(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "propseg"),
-        ({"method": "agnostic"}, "propseg"),
-        ({"method": "deepseg", "contrast": "t2"}, "propseg"),
+        ({"method": "deepseg"}, "contrast"),
+        ({"method": "agnostic", "contrast": "tt3"}, "unknown"),
+        ({"method": "propseg", "contrast": "t2", "uncertainty": True}, "no uncertainty"),
         ({"method": "propsegg", "contrast": "t2"}, "Did you mean 'propseg'"),
         ({"method": "propseg"}, "contrast"),
         ({"method": "propseg", "contrast": "tt3"}, "unknown"),

@@ -15,27 +15,16 @@ from cordviz.training import train as training
 from cordviz.training.patches import SIZE, centers_of, prepare
 from cordviz.training.synthesis import synthesize
 
-RECIPE = """
-seed = 1
-[network]
-widths = [16, 32, 64]
-[train]
-steps = {steps}
-batch = 8
-rate = 5e-3
-checkpoint_s = {checkpoint_s}
-[simulated]
-first_seed = 1_000_000
-subjects = 2
-scans = 3
-slices = 12
-share = 1.0
-"""
+RECIPE = (Path(training.__file__).parent / "smoke.toml").read_text()
 
 
-def write(folder: Path, **values) -> Path:
+def write(folder: Path, steps: int, checkpoint_s: int) -> Path:
     path = folder / "recipe.toml"
-    path.write_text(RECIPE.format(**values))
+    path.write_text(
+        RECIPE.replace("steps = 160", f"steps = {steps}")
+        .replace("checkpoint_s = 5", f"checkpoint_s = {checkpoint_s}")
+        .replace("slices = 6", "slices = 12")
+    )
     return path
 
 
@@ -89,10 +78,71 @@ def test_the_loss_is_least_at_a_soft_truth():
 
 
 def test_stored_truths_have_the_area_of_the_simulated_cord(cache, trained):
-    part = torch.load(cache / "sim-1000000.pt", weights_only=True)
-    area = part["cord"].float().sum((1, 2)) / 255 * 0.36
-    norms = cv.simulate_subject(1_000_000).csa_mm2.values()
-    assert 0.8 * min(norms) < area.median() < 1.2 * max(norms)
+    for seed in (1_000_000, 1_000_001):
+        (path,) = cache.glob(f"*/sim-{seed}.pt")
+        area = torch.load(path, weights_only=True)["cord"].float().sum((1, 2)) / 255 * 0.36
+        norms = cv.simulate_subject(seed).csa_mm2.values()
+        assert 0.8 * min(norms) < area.median() < 1.2 * max(norms)
+
+
+def test_all_contrasts_of_a_session_share_the_mean_of_their_raters(cache, trained):
+    (path,) = cache.glob("*/sim-1000000.pt")
+    part = torch.load(path, weights_only=True)
+    each = {c: part["contrast"] == c for c in part["contrast"].unique()}
+    assert len(each) == 6
+    soft = [part["soft"][of].float() for of in each.values()]
+    for other in soft[1:]:
+        torch.testing.assert_close(other, soft[0])
+    mean = torch.stack([part["hard"][of].float() for of in each.values()]).mean(dim=0)
+    torch.testing.assert_close(soft[0], mean, atol=1.5, rtol=0)
+    areas = [part["hard"][of].float().sum() for of in each.values()]
+    assert max(areas) > 1.05 * min(areas)  # raters differ by convention
+
+
+def test_a_recipe_draws_the_contrasts_and_the_truth_that_it_names(cache, trained):
+    settings = training.read_recipe(training.find_recipe("smoke"))
+    settings["simulated"] |= {"slices": 12}
+    files = prepare(settings, cache, cache, progress=False)
+    everything, _ = training.load_patches(files, settings)
+    settings["train"] |= {"contrasts": ["T2w"], "truth": "hard"}
+    chosen, odds = training.load_patches(files, settings)
+    assert 0 < len(chosen["truth"]) == len(odds) < len(everything["truth"])
+    (path,) = cache.glob("*/sim-1000000.pt")
+    part = torch.load(path, weights_only=True)
+    torch.testing.assert_close(chosen["truth"], part["hard"][part["contrast"] == 1])
+
+
+def test_recipes_build_on_others():
+    base, specific = (training.read_recipe(training.find_recipe(n)) for n in ("exact", "t2s"))
+    assert specific["real"] == base["real"]
+    assert specific["train"]["batch"] == base["train"]["batch"]
+    assert specific["train"]["contrasts"] == ["T2star"]
+
+
+def test_all_networks_that_are_compared_have_the_same_budget():
+    budgets = {
+        tuple(training.read_recipe(training.find_recipe(n))["train"][k] for k in ("steps", "rate"))
+        for n in ("agnostic", "t1", "t2", "t2s", "dwi")
+    }
+    assert len(budgets) == 1
+
+
+def test_a_folder_of_spine_generic_becomes_training_data(tmp_path):
+    image, truth = cv.simulate_subject(5).acquire("MT-on", fov=(40, 40, 30))
+    stem, labels = "sub-x01_flip-1_mt-on_MTS", tmp_path / "derivatives"
+    for folder, name, what in (
+        (tmp_path, stem, image),
+        (labels / "labels_softseg", f"{stem}_label-SC_softseg", truth),
+        (labels / "labels", f"{stem}_label-SC_seg", truth),
+    ):
+        path = folder / "sub-x01" / "anat" / f"{name}.nii.gz"
+        path.parent.mkdir(parents=True)
+        nib.save(what, path)
+    recipe = {"spine_generic": {"folder": ".", "slices": 4}}
+    (path,) = prepare(recipe, tmp_path, tmp_path / "cache", progress=False)["real"]
+    part = torch.load(path, weights_only=True)
+    assert part["contrast"].tolist() == [3] * 4
+    assert set(part) == {"image", "contrast", "cord", "hard"}
 
 
 def test_people_kept_for_evaluation_are_refused(tmp_path):
@@ -113,10 +163,10 @@ def test_a_minute_of_training_finds_the_cord_of_an_unseen_person(trained):
     x = torch.from_numpy(cut_patches(voxels(image), *where))[:, None]
     target = torch.from_numpy(cut_patches(truth, *where, mask=True))[:, None]
     torch.manual_seed(0)
-    before, _ = training.evaluate(Network([16, 32, 64]), x, target)
-    after, _ = training.evaluate(load_network(trained / "best.pt"), x, target)
-    assert before < 0.2
-    assert after > 0.7
+    before = training.evaluate(Network([16, 32, 64]), x, target)
+    after = training.evaluate(load_network(trained / "final.pt"), x, target)
+    assert before["dice"] < 0.2
+    assert after["dice"] > 0.7
 
 
 def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(tmp_path, cache, monkeypatch):
@@ -145,6 +195,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(tmp_path, cache, mon
 def test_targets_of_hard_masks_keep_their_area(shared_data, tmp_path):
     case = {
         "name": "t2s",
+        "contrast": "T2star",
         "image": "sct_testing_data/t2s/t2s",
         "mask": "sct_testing_data/t2s/t2s_seg",
     }

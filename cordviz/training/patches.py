@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -29,14 +30,17 @@ _BIDS = {
 _ECHO_MS = {"T2w": (45, 150), "DWI": (45, 150), "fMRI": (25, 45), "T2star": (3, 35)}
 
 
-def prepare(recipe: dict[str, Any], real: Path, cache: Path) -> dict[str, list[Path]]:
+def prepare(
+    recipe: dict[str, Any], real: Path, cache: Path, *, progress: bool = True
+) -> dict[str, list[Path]]:
     """Cut what is not in the cache yet; return the files by kind: real, simulated, labels.
 
     Paths of the recipe start from `real`. A file holds image (float16, 0 where there are labels
     only), contrast (index into `CONTRASTS`) and masks (uint8, 255 is a pixel full of it): cord,
-    the truth; where they differ from it, soft, the mean of the raters of all contrasts, and hard,
-    the mask of the contrast's own rater; canal, 0 where unknown. Shapes (N, SIZE, SIZE).
+    the truth; of simulated sessions also soft, the mean of the raters of all contrasts, and hard,
+    the mask of the contrast's own rater; of label maps canal. Shapes (N, SIZE, SIZE).
     """
+    cache = cache / _digest(recipe)
     cache.mkdir(parents=True, exist_ok=True)
     jobs: list[tuple[str, str, Any]] = [
         ("real", case["name"].replace(" ", "_"), partial(_cut_real, case, real))
@@ -48,7 +52,7 @@ def prepare(recipe: dict[str, Any], real: Path, cache: Path) -> dict[str, list[P
             session = (seed - first) % 2 == 0  # every other person
             cut = _cut_session if session else _cut_simulated
             jobs.append(("simulated", f"sim-{seed}", partial(cut, seed, people)))
-    if labels := recipe.get("labels"):
+    if (labels := recipe.get("labels")) and labels["share"] > 0:
         jobs.append(("labels", "labels", partial(_cut_labels, labels, real)))
     files: dict[str, list[Path]] = {"real": [], "simulated": [], "labels": []}
     for kind, name, _ in jobs:
@@ -58,9 +62,18 @@ def prepare(recipe: dict[str, Any], real: Path, cache: Path) -> dict[str, list[P
     done = Parallel(n_jobs=-1, return_as="generator_unordered")(
         delayed(_store)(*job) for job in todo
     )
-    for _ in tqdm(done, total=len(todo), desc="cutting patches", leave=False):
+    for _ in tqdm(done, total=len(todo), desc="cutting patches", disable=not progress):
         pass
     return files
+
+
+def _digest(recipe: dict[str, Any]) -> str:
+    """Of what decides how patches look: a changed recipe or simulation never meets old ones."""
+    package = Path(__file__).parents[1]
+    sources = [Path(__file__), package / "segmentation" / "sampling.py"]
+    text = "".join(f.read_text() for f in [*sources, *sorted(package.glob("simulation/*.py"))])
+    people = {k: recipe.get("simulated", {}).get(k) for k in ("scans", "slices")}
+    return hashlib.sha256(f"{text}{people}{np.__version__}".encode()).hexdigest()[:10]
 
 
 def _store(cut: Callable[[], dict[str, Any]], path: Path) -> None:
@@ -183,7 +196,7 @@ def _cut_simulated(seed: int, people: dict[str, Any]) -> dict[str, Any]:
         where = (spacing, centers_of(truth, spacing)[slices], SIZE)
         cord = cut_patches(truth, *where, mask=True, slices=slices)
         cut = cut_patches(voxels(ras), *where, slices=slices)
-        packs.append(_pack(cut, contrast, cord=cord, soft=cord, hard=cord))
+        packs.append(_pack(cut, contrast, cord=cord))
     return _join(packs)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 import math
 import time
 import tomllib
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from .._files import atomic_path
+from .._version import __version__
 from ..segmentation.network import Network, load_network, save_network
 from ..segmentation.sampling import cut_patches
 from .patches import CONTRASTS, centers_of, load_ras, prepare
@@ -26,21 +28,60 @@ WEIGHTS = Path(__file__).parents[1] / "segmentation" / "weights"
 PATCH = 96  # pixels, 58 mm: what the network sees at once
 
 
-def train(recipe: Path, *, real: Path, cache: Path, out: Path, progress: bool = True) -> Network:
+def train(
+    recipe: Path, *, real: Path, cache: Path, out: Path, device: str = "cpu", progress: bool = True
+) -> Network:
     """Train to the recipe's last step, going on from the last checkpoint in `out`.
 
-    `real` is the folder that the recipe's paths start from, `cache` takes the cut patches, `out`
-    ``checkpoint.pt`` (to resume), ``best.pt`` (weights of the best validation) and ``log.csv``
-    (step, loss, then Dice and area ratio of each validation image). Returns the moving average of
-    the weights.
+    Parameters
+    ----------
+    recipe : Path
+        TOML file, see those beside this module.
+    real : Path
+        The folder that the recipe's paths start from.
+    cache : Path
+        Takes the cut patches.
+    out : Path
+        Takes ``checkpoint.pt`` (to resume), ``best.pt`` (weights of the best validation),
+        ``log.csv`` (step, loss, then Dice and area ratio of each validation image) and at the end
+        ``final.pt`` with its card ``final.json``.
+    device : str
+        As torch names it.
+    progress : bool
+        Show progress bars.
+
+    Returns
+    -------
+    Network
+        The moving average of the weights.
     """
     settings = read_recipe(recipe)
-    plan = settings["train"]
+    files = prepare(settings, real, cache, progress=progress)
     out.mkdir(parents=True, exist_ok=True)
-    stored, odds = load_patches(prepare(settings, real, cache), settings)
-    checks = [load_check(case, real) for case in settings.get("validation", [])]
+    with torch.device(device):
+        average, scores = _train(settings, files, real, out, progress)
+    average = average.cpu()
+    save_network(average, out / "final.pt")
+    card = {
+        "name": recipe.stem,
+        "sha256": hashlib.sha256((out / "final.pt").read_bytes()).hexdigest(),
+        "cordviz": __version__,
+        "recipe": settings,
+        "validation": scores,
+    }
+    with atomic_path(out / "final.json") as temporary:
+        temporary.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    return average
+
+
+def _train(
+    settings: dict[str, Any], files: dict[str, list[Path]], real: Path, out: Path, progress: bool
+) -> tuple[Network, dict[str, Any]]:
+    plan, device = settings["train"], torch.get_default_device()
+    stored, odds = load_patches(files, settings)
+    checks = {case["name"]: load_check(case, real) for case in settings.get("validation", [])}
     torch.manual_seed(settings["seed"])
-    generator = torch.Generator().manual_seed(settings["seed"])
+    generator = torch.Generator(device).manual_seed(settings["seed"])
     network = Network(settings["network"]["widths"])
     if start := plan.get("start"):  # weights of another recipe
         network.load_state_dict(load_network(_find_weights(start, out)).state_dict())
@@ -49,12 +90,12 @@ def train(recipe: Path, *, real: Path, cache: Path, out: Path, progress: bool = 
     parts: dict[str, Any] = {"network": network, "average": average, "optimizer": optimizer}
     step, best = 0, -math.inf
     if (out / "checkpoint.pt").exists():
-        kept = torch.load(out / "checkpoint.pt", weights_only=True)
+        kept = torch.load(out / "checkpoint.pt", map_location=device, weights_only=True)
         for name, part in parts.items():
             part.load_state_dict(kept[name])
-        generator.set_state(kept["generator"])
+        generator.set_state(kept["generator"].cpu())
         step, best = kept["step"], kept["best"]
-    losses, saved = [], time.monotonic()
+    losses, saved, scores = [], time.monotonic(), {}
     with tqdm(total=plan["steps"], initial=step, desc="training", disable=not progress) as bar:
         while step < plan["steps"]:
             for group in optimizer.param_groups:
@@ -65,7 +106,7 @@ def train(recipe: Path, *, real: Path, cache: Path, out: Path, progress: bool = 
                 image, cord / 255, canal / 255, size=PATCH, generator=generator,
                 any_contrast=plan.get("any_contrast", True),
             )  # fmt: skip
-            with torch.autocast("cpu", torch.bfloat16, enabled=plan.get("bfloat16", True)):
+            with torch.autocast(device.type, torch.bfloat16, enabled=plan.get("bfloat16", True)):
                 logits = network(x)
             loss = soft_loss(logits.float(), truth)
             optimizer.zero_grad()
@@ -78,21 +119,20 @@ def train(recipe: Path, *, real: Path, cache: Path, out: Path, progress: bool = 
             bar.update()
             if step < plan["steps"] and time.monotonic() - saved < plan["checkpoint_s"]:
                 continue
-            scores = [evaluate(average, *check) for check in checks]
-            score = float(np.mean([s[0] for s in scores])) if scores else step
+            scores = {name: evaluate(average, *check) for name, check in checks.items()}
+            score = float(np.mean([s["dice"] for s in scores.values()])) if scores else step
             if score > best:
                 best = score
                 save_network(average, out / "best.pt")
             with (out / "log.csv").open("a") as log:
-                row = [step, np.mean(losses), *np.ravel(scores)]
+                row = [step, np.mean(losses), *(v for s in scores.values() for v in s.values())]
                 log.write(",".join(f"{v:.5g}" for v in row) + "\n")
             state = {name: part.state_dict() for name, part in parts.items()}
             state |= {"generator": generator.get_state(), "step": step, "best": best}
             with atomic_path(out / "checkpoint.pt") as temporary:
                 torch.save(state, temporary)
             losses, saved = [], time.monotonic()
-    save_network(average, out / "final.pt")
-    return average
+    return average, scores
 
 
 @torch.no_grad()
@@ -115,6 +155,17 @@ def soft_loss(logits: Tensor, truth: Tensor) -> Tensor:
     return 10 * F.binary_cross_entropy_with_logits(logits, truth) + overlap.mean()
 
 
+def find_recipe(name: str) -> Path:
+    """Path of a recipe given by its path or by the name of a shipped one."""
+    shipped = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
+    path = shipped.get(name, Path(name))
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"No recipe {name!r}: give the path of a TOML file or one of {', '.join(shipped)}."
+        )
+    return path
+
+
 def read_recipe(path: Path) -> dict[str, Any]:
     """Read a recipe; with ``extends``, on top of another one beside it, table by table."""
     settings = tomllib.loads(path.read_text())
@@ -131,23 +182,26 @@ def load_patches(
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Read all patches, and how often each is drawn: by kind, then by volume, then evenly.
 
-    `truth` is the mask that the recipe names: cord (exact), soft or hard, see `prepare`. A recipe
-    with ``contrasts`` draws only those.
+    `truth` is the mask that the recipe names: cord (exact), soft or hard, see `prepare`; simulated
+    people without such a mask are left out. A recipe with ``contrasts`` draws only those.
     """
     plan = settings["train"]
+    mask = plan.get("truth", "cord")
     wanted = [CONTRASTS.index(c) for c in plan.get("contrasts", CONTRASTS)]
     shares = {k: settings.get(k, {}).get("share", 0.0) for k in ("simulated", "labels")}
     shares["real"] = 1 - sum(shares.values())
     extra = {
         f"{c['name'].replace(' ', '_')}": c.get("share", 1.0) for c in settings.get("real", [])
     }
-    parts, odds = [], []
+    parts, odds, device = [], [], torch.get_default_device()
     for kind, paths in files.items():
         of_kind = []
         for path in paths:
-            part = torch.load(path, weights_only=True)
+            part = torch.load(path, map_location=device, weights_only=True)
             right = torch.isin(part["contrast"].long(), torch.tensor(wanted))
-            truth = part.get(plan.get("truth", "cord"), part["cord"])[right]
+            if kind == "simulated" and mask not in part:
+                continue
+            truth = part.get(mask, part["cord"])[right]
             canal = part["canal"][right] if "canal" in part else torch.zeros_like(truth)
             n = len(truth)
             # a long volume counts more, but not as often as it has slices
@@ -174,35 +228,21 @@ def load_check(case: dict[str, str], real: Path) -> tuple[Tensor, Tensor]:
     where = (spacing, centers_of(mask, spacing)[slices], PATCH)
     x = cut_patches(data, *where, slices=slices)
     truth = cut_patches(mask, *where, slices=slices, mask=True)
-    return torch.from_numpy(x)[:, None], torch.from_numpy(truth)[:, None]
+    device = torch.get_default_device()
+    return torch.from_numpy(x)[:, None].to(device), torch.from_numpy(truth)[:, None].to(device)
 
 
 @torch.inference_mode()
-def evaluate(network: Network, x: Tensor, truth: Tensor) -> tuple[float, float]:
+def evaluate(network: Network, x: Tensor, truth: Tensor) -> dict[str, float]:
     """Dice at one half, and the ratio of summed to true area."""
     network.eval()
     found = torch.cat([network(part).sigmoid() for part in x.split(32)])
     network.train()
     both = 2 * ((found > 0.5) & (truth > 0.5)).sum() / ((found > 0.5).sum() + (truth > 0.5).sum())
-    return float(both), float(found.sum() / truth.sum())
+    ratio = float(found.sum() / truth.sum())
+    return {"dice": round(float(both), 4), "area_ratio": round(ratio, 4)}
 
 
 def _schedule(step: int, steps: int) -> float:
     """Rise over 300 steps, stay, then fall over the last 40 %: a run can be lengthened."""
     return min((step + 1) / 300, 1.0, (steps - step) / (0.4 * steps)) + 1e-3
-
-
-@click.command()
-@click.argument("recipe", type=click.Path(exists=True, path_type=Path))
-@click.option("--real", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--cache", type=click.Path(path_type=Path), required=True, help="Cut patches.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Checkpoints.")
-@click.option("--threads", default=2, show_default=True)
-def main(recipe: Path, real: Path, cache: Path, out: Path, threads: int) -> None:
-    """Train the network of RECIPE, or go on with it."""
-    torch.set_num_threads(threads)
-    train(recipe, real=real, cache=cache, out=out)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,230 @@
+"""Every method on real images with cord masks: overlap, distance, area, agreement of contrasts.
+
+    python benchmarks/evaluate.py [FOLDER ...] [--methods agnostic,deepseg,propseg]
+        [--weights FOLDER] [--pictures FOLDER] [--csv FILE] [--card NAME=FILE]
+
+FOLDER: BIDS-like sessions (spine-generic, gm-challenge) with ``*_seg`` masks; without one, the
+images that the development machines share. Dice at one half, average surface distance (mm) and
+area ratio (soft sum over mask) count the slices that the mask covers. Agreement: SD (ddof=1) over
+the contrasts of one session, of slice areas if they share a grid, else of the mean area.
+"held-out" people were never looked at in training; "validation" chose checkpoints.
+--weights takes NAME.pt and NAME.json from another folder; --card adds these figures to a card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from propseg import CASES, MTS, OLD, SCT, dice, load
+from scipy import ndimage
+
+import cordviz as cv
+from cordviz import segmentation
+from cordviz.images import reorient, spacing_mm, voxels
+
+HELD_OUT = (
+    "mt0", "mt1", "mt t1w", "sub-05 MT-on", "sub-05 MT-off", "errsm_23", "errsm_23 mt1",
+    "errsm_23 mt0", "ivadomed T2*w", "9418", "9669",
+)  # fmt: skip
+VALIDATION = ("errsm_11", "9584")
+SHARED = {
+    name.split(" as ")[0]: (image, mask, contrast)
+    for name, (image, mask, contrast, *_) in reversed(CASES.items())
+}
+SHARED["mt t1w"] = (f"{SCT}/mt/t1w", f"{SCT}/mt/mt1_seg", "t1")
+WITHOUT_MASK = {
+    "errsm_20": (f"{OLD}/errsm_20/t2/t2", "t2"),
+    "dwi_mean": (f"{SCT}/dmri/dwi_mean", "dwi"),
+    "fmri": (f"{SCT}/fmri/fmri", "fmri"),
+}
+SESSIONS = {
+    "sct_testing_data mt": ("mt0", "mt1", "mt t1w"),
+    "sub-05": ("sub-05 MT-on", "sub-05 MT-off"),
+    "errsm_23": ("errsm_23 mt0", "errsm_23 mt1"),
+}
+assert MTS in SHARED["sub-05 MT-on"][0]
+
+
+def shared_images() -> list[dict]:
+    rows = []
+    session = {image: name for name, images in SESSIONS.items() for image in images}
+    for name, (image, mask, contrast) in SHARED.items():
+        split = "held-out" if name in HELD_OUT else "train"
+        split = "validation" if name in VALIDATION else split
+        family = cv.closest_contrast(contrast)
+        # grey levels decide: the MT-off and GRE-T1w images of the older protocol show a dark cord
+        family = "t2s" if name in ("mt0", "errsm_23 mt0") else family
+        rows.append(
+            {"image": name, "session": session.get(name, name), "split": split,
+             "contrast": family, "load": lambda i=image: load(i), "mask": lambda m=mask: load(m)}
+        )  # fmt: skip
+    for name, (image, contrast) in WITHOUT_MASK.items():
+        rows.append(
+            {"image": name, "session": name, "split": "no mask", "mask": None,
+             "contrast": cv.closest_contrast(contrast), "load": lambda i=image: three_d(load(i))}
+        )  # fmt: skip
+    return rows
+
+
+def three_d(img: nib.Nifti1Image) -> nib.Nifti1Image:
+    return cv.load_image(img, reduce="mean" if img.ndim == 4 else None)
+
+
+def folder_images(folder: Path) -> list[dict]:
+    rows = []
+    for session in cv.datasets.load_sessions(folder).values():
+        for contrast in session:
+            mask = session.masks.get(contrast) or session.soft_masks.get(contrast)
+            rows.append(
+                {"image": f"{session.name} {contrast}", "session": session.name, "split": "",
+                 "contrast": cv.closest_contrast(contrast),
+                 "load": lambda s=session, c=contrast: s.load(c),
+                 "mask": mask and (lambda m=mask: nib.load(m))}
+            )  # fmt: skip
+    return rows
+
+
+def surface_distance(a: np.ndarray, b: np.ndarray, spacing: np.ndarray) -> float:
+    """Average distance between the outlines of two masks, slice by slice, mm."""
+    found = []
+    for k in range(a.shape[2]):
+        edges = [m ^ ndimage.binary_erosion(m) for m in (a[..., k], b[..., k])]
+        if all(e.any() for e in edges):
+            away = [ndimage.distance_transform_edt(~e, sampling=spacing[:2]) for e in edges]
+            found += [away[1][edges[0]], away[0][edges[1]]]
+    return float(np.concatenate(found).mean()) if found else np.nan
+
+
+def evaluate(case: dict, method: str, pictures: Path | None) -> dict:
+    img = case["load"]()
+    row = {k: case[k] for k in ("image", "session", "split", "contrast")} | {"method": method}
+    told = {} if method == "agnostic" else {"contrast": case["contrast"]}
+    start = time.process_time()
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            seg = reorient(cv.segment_cord(img, method=method, progress=False, **told))
+    except ValueError as error:
+        return row | {"dice": 0.0, "note": str(error)[:40]}
+    spacing, soft = spacing_mm(seg), voxels(seg)
+    area = soft.sum(axis=(0, 1)) * spacing[0] * spacing[1]
+    row |= {"cpu_s": time.process_time() - start, "slices": int((area > 5).sum()), "_area": area}
+    row |= {"area_mm2": float(np.median(area[area > 5])), "note": "warned" if caught else ""}
+    truth = None
+    if case["mask"]:
+        truth = voxels(reorient(case["mask"]())) > 0.5
+        covered = truth.any(axis=(0, 1))
+        hard, drawn = soft[..., covered] > 0.5, truth[..., covered]
+        row |= {
+            "dice": dice(hard, drawn),
+            "distance_mm": surface_distance(hard, drawn, spacing),
+            "area_ratio": float(soft[..., covered].sum() / drawn.sum()),
+        }
+    if pictures:
+        name = case["image"].replace("*", "").replace(" ", "_")
+        draw(voxels(reorient(img)), soft, truth, pictures / f"{name}_{method}.png")
+    return row
+
+
+def agreement(rows: list[dict]) -> pd.DataFrame:
+    """SD of the area over the contrasts of each session, mm²."""
+    found = []
+    by: dict[tuple[str, str], list[dict]] = {}
+    for row in rows:
+        if "_area" in row:
+            by.setdefault((row["session"], row["method"]), []).append(row)
+    for (session, method), images in by.items():
+        areas = [row["_area"] for row in images]
+        if len(areas) < 2:
+            continue
+        if len({a.size for a in areas}) == 1:
+            both = (np.array(areas) > 10).all(axis=0)
+            spread = np.array(areas)[:, both].std(axis=0, ddof=1).mean()
+            over = f"{both.sum()} slices"
+        else:
+            spread, over = np.std([a[a > 10].mean() for a in areas], ddof=1), "means"
+        contrasts = ", ".join(f"{r['image']} {r['area_mm2']:.1f}" for r in images)
+        found.append(
+            {"session": session, "method": method, "sd_mm2": round(float(spread), 2),
+             "over": over, "medians": contrasts}
+        )  # fmt: skip
+    return pd.DataFrame(found)
+
+
+def draw(data: np.ndarray, soft: np.ndarray, truth: np.ndarray | None, path: Path) -> None:
+    """Twelve slices around the cord: found in red, drawn by hand in green."""
+    import matplotlib.pyplot as plt
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure, axes = plt.subplots(2, 6, figsize=(15, 5.4))
+    shown = soft if truth is None else np.maximum(soft, truth)
+    cord = np.flatnonzero(shown.sum(axis=(0, 1)) > 0)
+    for ax, k in zip(axes.flat, cord[np.linspace(0, len(cord) - 1, 12).astype(int)], strict=True):
+        ax.axis("off")
+        low, high = np.percentile(data[..., k], (1, 99))
+        ax.imshow(data[..., k].T, origin="lower", cmap="gray", vmin=low, vmax=high)
+        ax.contour(soft[..., k].T, [0.5], colors="r", linewidths=0.8)
+        if truth is not None:
+            ax.contour(truth[..., k].T, [0.5], colors="lime", linewidths=0.6)
+        if (where := np.argwhere(shown[..., k] > 0.2)).size:
+            x, y = where.mean(axis=0)
+            half = 0.14 * max(data.shape[0], 160)
+            ax.set(xlim=(x - half, x + half), ylim=(y - half, y + half), title=str(k))
+    figure.tight_layout(pad=0.3)
+    figure.savefig(path, dpi=60)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", type=Path, nargs="*")
+    parser.add_argument("--methods", default="agnostic,deepseg,propseg")
+    parser.add_argument("--weights", type=Path, help="folder of NAME.pt and NAME.json")
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--csv", type=Path)
+    parser.add_argument("--card", help="NAME=FILE: add the figures of method NAME to this card")
+    parser.add_argument("--only", help="images whose name contains this")
+    options = parser.parse_args()
+    if options.weights:
+        segmentation.WEIGHTS = options.weights
+    cases = [c for f in options.folders for c in folder_images(f)] or shared_images()
+    cases = [c for c in cases if not options.only or options.only in c["image"]]
+    rows = []
+    for method in options.methods.split(","):
+        for case in cases:
+            rows.append(evaluate(case, method, options.pictures))
+            shown = {k: v for k, v in rows[-1].items() if k not in ("_area", "session")}
+            print("  ".join(f"{v:.3f}" if isinstance(v, float) else f"{v:13}" if isinstance(v, str)
+                            else str(v) for v in shown.values()), flush=True)  # fmt: skip
+    table = pd.DataFrame(rows).drop(columns="_area", errors="ignore")
+    spread = agreement(rows)
+    scored = table.dropna(subset="dice")
+    how = {"dice": ["mean", "min"], "distance_mm": "mean", "area_ratio": "mean"}
+    print(scored.groupby(["method", "split"]).agg(how).round(3))
+    print(spread.to_string(index=False))
+    if options.csv:
+        table.to_csv(options.csv, index=False, float_format="%.4f")
+    if options.card:
+        name, file = options.card.split("=", 1)
+        card = json.loads(Path(file).read_text(encoding="utf-8"))
+        mine = scored[scored["method"] == name].set_index("image")
+        card["real"] = (
+            mine[["split", "dice", "distance_mm", "area_ratio"]].round(3).to_dict("index")
+        )
+        card["agreement"] = (
+            spread[spread["method"] == name].drop(columns="method").to_dict("records")
+        )
+        Path(file).write_text(
+            json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+
+
+if __name__ == "__main__":
+    main()
