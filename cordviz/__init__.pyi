@@ -9,8 +9,15 @@ from .morphometry import aggregate_shape as aggregate_shape
 from .morphometry import mean_csa as mean_csa
 from .morphometry import measure_shape as measure_shape
 from .morphometry import save_sct_csv as save_sct_csv
+from .plots import plot_agreement as plot_agreement
+from .plots import plot_csa_by_contrast as plot_csa_by_contrast
 from .plots import plot_csa_profile as plot_csa_profile
 from .plots import plot_segmentation as plot_segmentation
+from .plots import plot_soft_truth as plot_soft_truth
 from .segmentation import segment_cord as segment_cord
 from .simulation import simulate_subject as simulate_subject
+from .soft_truth import average_soft_truth as average_soft_truth
+from .views import view_csa as view_csa
 from .views import view_segmentation as view_segmentation
+from .variability import compare_contrasts as compare_contrasts
+from .variability import summarize_variability as summarize_variability

@@ -65,14 +65,6 @@ def method_panels(
         paper_bgcolor="white",
         plot_bgcolor="white",
         margin={"l": left, "r": 16, "t": top, "b": BOTTOM},
-        legend={
-            "orientation": "h",
-            "x": 1,
-            "xanchor": "right",
-            "y": 0,
-            "yref": "container",
-            "font": {"size": 11},
-        },
         hovermode="closest",
     )
     places = [{"row": n // columns + 1, "col": n % columns + 1} for n in range(len(methods))]
@@ -156,9 +148,7 @@ def add_pairs(fig: go.Figure, wide: pd.DataFrame, place: dict[str, Any]) -> None
     fig.add_trace(go.Scatter(x=x, y=y, **style), **place)
 
 
-def add_published(
-    fig: go.Figure, contrasts: list[str], method: str, place: dict[str, Any], *, legend: bool
-) -> None:
+def add_published(fig: go.Figure, contrasts: list[str], method: str, place: dict[str, Any]) -> None:
     """Published mean and SD as hollow ghosts at the left of each contrast."""
     import plotly.graph_objects as go
 
@@ -174,8 +164,7 @@ def add_published(
             error_y={"array": sd, "color": GHOST, "thickness": 1, "width": 3},
             mode="markers",
             marker={"symbol": "diamond-open", "size": 7, "color": GHOST},
-            name="published mean ± SD (SCT tutorial, other people)",
-            showlegend=legend,
+            showlegend=False,
             hovertemplate="published %{y:.2f} mm²<extra></extra>",
         ),
         **place,

@@ -29,6 +29,7 @@ from ._study_figures import (
     method_panels,
     shown_name,
 )
+from ._soft_truth_figure import Steps, draw
 from ._tiles import CordView
 from ._validation import check_choice, check_same_grid
 from .images import ImageLike, load_image, load_mask, read_image
@@ -37,6 +38,8 @@ from .levels import slice_levels
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
+
+    from .soft_truth import SoftTruth
 
 #: Told apart by colour-blind readers (after Okabe and Ito 2008) on white paper.
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8A6D00")
@@ -313,7 +316,7 @@ def plot_csa_by_contrast(
             colour = LINE_COLOURS[at % len(LINE_COLOURS)]
             add_contrast(fig, at, wide[name], colour, place, apart=not paired)
         if published:
-            add_published(fig, names, method, place, legend=method == methods[0])
+            add_published(fig, names, method, place)
         dashes = {"color": INK, "width": 1.2, "dash": "dash"}
         fig.add_hline(line, line=dashes, layer="below", **place)
     fig.update_xaxes(tickvals=list(range(len(names))), ticktext=[shown_name(n) for n in names])
@@ -322,7 +325,8 @@ def plot_csa_by_contrast(
     )
     fig.update_yaxes(title="CSA (mm²)", col=1)
     what = "true mean" if np.isfinite(truth) else "mean of all contrasts"
-    footnote(fig, methods, [f"Dashed: {what}. {counts}", note])
+    ghosts = "Grey ◇: published mean ± SD (SCT tutorial; other people)." if published else None
+    footnote(fig, methods, [f"Dashed: {what}.", counts, ghosts, note])
     return fig
 
 
@@ -387,7 +391,68 @@ def plot_agreement(
     fig.update_yaxes(range=[low - pad, high + pad])
     fig.update_xaxes(title=f"mean of {first} and {second} (mm²)")
     fig.update_yaxes(title=f"{first} − {second} (mm²)", col=1)
-    footnote(fig, methods, [f"Band: 95 % interval of the bias. {counts}", note])
+    footnote(fig, methods, ["Band: 95 % interval of the bias.", counts, note])
+    return fig
+
+
+def plot_soft_truth(
+    result: SoftTruth, *, slice_number: int | None = None, title: str | None = None
+) -> go.Figure:
+    """Show how a soft truth came about, at one place along the cord.
+
+    Four rows: the hard masks on their native grids; the same in the space of the reference; their
+    outlines together and their mean, the soft truth; and the soft truth back on every native
+    grid, tinted by the fraction of cord. Below each tile stands the area of its slice in mm².
+
+    Parameters
+    ----------
+    result : SoftTruth
+        What `average_soft_truth` returned.
+    slice_number : int, optional
+        Slice of the reference in its nibabel-LAS frame (0 is inferior). By default the middle of
+        the slices that most masks reach.
+    title : str, optional
+        Heading of the figure.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Radiological: the patient's right (R) on the reader's left, anterior on top.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not a result of `average_soft_truth`; a slice without soft truth.
+
+    Examples
+    --------
+    >>> import cordviz as cv, nibabel as nib, numpy as np
+    >>> x, y, z = np.indices((40, 40, 5))
+    >>> cord = np.hypot(x - 20, y - 20) < 6
+    >>> image = nib.Nifti1Image(np.where(cord, 100.0, 300.0), np.eye(4))
+    >>> mask = nib.Nifti1Image(cord.astype("u1"), np.eye(4))
+    >>> both = {"T2w": mask, "T2star": mask}, {"T2w": image, "T2star": image}
+    >>> fig = cv.plot_soft_truth(cv.average_soft_truth(*both, progress=False))
+    >>> any("T2*w" in note.text for note in fig.layout.annotations)
+    True
+    """
+    import plotly.graph_objects as go
+
+    from .soft_truth import SoftTruth
+
+    if not isinstance(result, SoftTruth):
+        raise TypeError(
+            f"Expected what average_soft_truth returned, got {type(result).__name__}."
+        )
+    fig = go.Figure()
+    fig.update_layout(
+        margin={"l": 0, "r": 0, "t": 0, "b": 0, "autoexpand": False},
+        font={**FONT, "size": 12},
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        showlegend=False,
+    )
+    draw(fig, Steps(result, slice_number), result.reference_name, title, PAGE)
     return fig
 
 

@@ -1,0 +1,250 @@
+"""The parts of the report's page: what was compared, tables, methods, quality control."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import itertools
+import platform
+import re
+from dataclasses import replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._panels import CONTOUR_COLOURS, level_name
+from ._sessions import Item
+from ._study_figures import RATER, shown_name
+from ._summary import Variability, subjects_needed
+from ._tiles import CordView
+from ._version import __version__
+from .images import load_mask
+from .segmentation import METHODS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+    from nibabel.nifti1 import Nifti1Image
+
+TILES, COLUMNS, PIXELS, HALF_MM = 12, 6, 880, 13.0  #: of a mosaic
+CITATIONS = {
+    "propseg": "propseg, after De Leener et al. 2014, NeuroImage 98:528–536 "
+    "(own implementation, told the closest contrast)",
+    "deepseg": "deepseg, one network per contrast, after the idea of Gros et al. 2019, NeuroImage "
+    "184:901–915 (own network and weights, told the closest contrast)",
+    "agnostic": "agnostic, one soft network for all contrasts, after the idea of Bédard et al. "
+    "2025, Medical Image Analysis, arXiv 2310.15402 (own network and weights)",
+}
+SOFTWARE = ("numpy", "scipy", "pandas", "nibabel", "nilearn", "torch", "pingouin", "joblib")
+STYLE = """
+body{font:15px/1.5 Inter,'Helvetica Neue',Arial,'DejaVu Sans',sans-serif;color:#26323B;
+max-width:920px;margin:32px auto;padding:0 16px}
+h1{font-size:25px}h2{font-size:19px;margin-top:40px}
+.table{overflow-x:auto}table{border-collapse:collapse;font-size:12.5px;margin:10px 0}
+th,td{padding:3px 9px;text-align:right;border-bottom:1px solid #E3E7EA;white-space:nowrap}
+th{font-weight:600}td:first-child,th:first-child{text-align:left}
+.note{color:#5C6870;font-size:13px}.wide td{white-space:normal}
+figure{margin:14px 0}figcaption{font-size:13px;color:#5C6870}figure img{max-width:100%}
+code{font-size:12px}.key{padding:0 6px;border-radius:3px;color:#111}
+"""
+
+
+def what(study: pd.DataFrame, over: Any) -> str:
+    """What was compared, in a sentence or two."""
+    lists = {name: list(dict.fromkeys(study[name])) for name in ("subject", "contrast", "method")}
+    failed = int((study["csa_mm2"].isna()).sum())
+    contrasts = ", ".join(shown_name(name) for name in lists["contrast"])
+    where = "all slices of each mask" if over is None else f"levels {', '.join(map(_level, over))}"
+    raters = " Offsets of simulated raters are an input, not a finding."
+    return (
+        f"<p>{len(lists['subject'])} subjects · {contrasts} · {', '.join(lists['method'])} · "
+        f"{where}.<br><b>{failed}</b> of {len(study)} images could not be measured; their reasons "
+        f"are in the last table.{raters if _rated(study) else ''} Not a medical device.</p>"
+    )
+
+
+def _level(level: int) -> str:
+    return level_name(int(level))
+
+
+def _rated(study: pd.DataFrame) -> bool:
+    return bool(study["method"].astype(str).str.startswith(RATER).any())
+
+
+def areas(summary: Variability | None, why: str) -> str:
+    if summary is None:
+        return f"<p>No statistics: {html.escape(why)}</p>"
+    table = summary.table.rename(columns=shown_name)
+    return (
+        "<p>CSA in mm², mean ± SD over subjects.</p>"
+        f"{_table(table.rename_axis(columns='method').rename_axis(None))}"
+        f'<p class="note">{summary.text}</p>'
+    )
+
+
+def statistics(summary: Variability | None) -> str:
+    if summary is None:
+        return ""
+    sizes = subjects_needed(summary, atrophy_percent=5)
+    return (
+        f"<h2>Statistics</h2>{_table(_worded(summary.by_method).set_index('method').T)}"
+        f"<h3>Bias to the truth, mm²</h3>{_plain(summary.by_contrast)}"
+        f"<h3>Pairs of contrasts</h3>{_tests(summary.pairs)}"
+        f"<h3>Per-subject SD, method against method</h3>{_tests(summary.between_methods)}"
+        f"<h3>People needed to see a loss of 5 % (power 0.8, two-sided 0.05)</h3>{_plain(sizes)}"
+    )
+
+
+def _tests(rows: pd.DataFrame) -> str:
+    """Paired comparisons with their intervals and corrected p-values side by side."""
+    text = _worded(rows)
+    if text.empty:
+        return "<p>–</p>"
+    shown = text[[name for name in ("method", "A", "B") if name in text]].copy()
+    intervals = {
+        "difference mm² [90 %]": ("difference_mm2", "low", "high"),
+        "effect size d [95 %]": ("d", "d_low", "d_high"),
+    }
+    for title, (value, low, high) in intervals.items():
+        shown[title] = text[value] + " [" + text[low] + ", " + text[high] + "]"
+    for title, value in {
+        "Wilcoxon p (corrected)": "wilcoxon_p",
+        "TOST p (corrected)": "tost_p",
+    }.items():
+        if value in text:
+            shown[title] = text[value] + " (" + text[f"{value}_corrected"] + ")"
+    if "equivalent" in text:
+        shown["equivalent"] = text["equivalent"]
+    return _table(shown, index=False)
+
+
+def _plain(table: pd.DataFrame) -> str:
+    return _table(_worded(table), index=False)
+
+
+def _worded(table: pd.DataFrame) -> pd.DataFrame:
+    """Numbers as text, contrasts as figures write them."""
+    shown = table.copy()
+    for column in shown.select_dtypes("number"):
+        shown[column] = [_number(str(column), value) for value in shown[column]]
+    for column in shown.select_dtypes("bool"):
+        shown[column] = ["yes" if value else "no" for value in shown[column]]
+    for column in {"contrast", "A", "B"} & set(shown):
+        shown[column] = [shown_name(name) for name in shown[column]]
+    return shown
+
+
+def _number(column: str, value: float) -> str:
+    if np.isnan(value):
+        return "–"
+    if column.endswith(("_p", "_corrected")):
+        return "&lt; 0.001" if value < 0.001 else f"{value:.3f}"
+    return (f"{value:g}" if float(value).is_integer() else f"{value:.2f}").replace("-", "−")
+
+
+def _table(table: pd.DataFrame, *, index: bool = True) -> str:
+    text = table.to_html(index=index, border=0, escape=False)
+    return f'<div class="table">{text}</div>'
+
+
+def embedded(name: str, fig: go.Figure, *, first: bool) -> str:
+    """A figure in the page under its file's name; the first brings the library along."""
+    figure = fig.to_html(full_html=False, include_plotlyjs=first)
+    return f"<figure>{figure}<figcaption>{name.replace('_', ' ')}</figcaption></figure>"
+
+
+def methods_text(study: pd.DataFrame, over: Any, summary: Variability | None) -> str:
+    """The paragraph to put in a paper."""
+    used = [str(name) for name in dict.fromkeys(study["method"])]
+    own = "; ".join(CITATIONS[name] for name in used if name in METHODS)
+    given = ", ".join(name for name in used if name not in METHODS)
+    levels = "all slices" if over is None else f"the slices of {' and '.join(map(_level, over))}"
+    parts = [
+        f"The spinal cord was segmented with cordviz {__version__}: {own}." if own else "",
+        f"Masks that existed already: {given}." if given else "",
+        "Cross-sectional area (CSA) is the sum of the mask's weights in a slice times the area of "
+        "a voxel and the cosine between the cord's centreline and the slice normal (soft sum, no "
+        f"threshold; study.csv has the area cut at 0.5 too), averaged over {levels}. Levels came "
+        "from one reference per subject, the same for all methods, never from the prediction. "
+        "Variability is the SD of each subject across contrasts (ddof = 1), averaged over "
+        "subjects, as in Bédard et al. 2025 (arXiv 2310.15402).",
+    ]
+    if summary is not None:
+        parts.append(
+            "Tests: repeated-measures ANOVA (Greenhouse–Geisser), Wilcoxon signed-rank, two "
+            f"one-sided tests for equivalence (Schuirmann 1987) with a margin of ±"
+            f"{summary.margin_mm2:g} mm², ICC(A,1) (McGraw and Wong 1996), percentile bootstrap "
+            "of d, with pingouin (Vallat 2018, JOSS 3:1026) and scipy (Virtanen et al. 2020, "
+            f"Nature Methods 17:261–272). {summary.text}"
+        )
+    software = ", ".join(f"{name} {version(name)}" for name in SOFTWARE)
+    parts.append(f"Python {platform.python_version()}, {software}.")
+    return " ".join(part for part in parts if part)
+
+
+def quality(items: list[Item], study: pd.DataFrame, progress: bool) -> str:
+    """A mosaic of axial slices per image, with the contours of all methods."""
+    from tqdm.auto import tqdm
+
+    methods = list(dict.fromkeys(study["method"]))
+    colour = dict(zip(methods, itertools.cycle(CONTOUR_COLOURS), strict=False))
+    key = " ".join(
+        f'<span class="key" style="background:{colour[name]}">{html.escape(str(name))}</span>'
+        for name in methods
+    )
+    parts = [f'<p>Contours where a mask is 0.5: {key}. <span class="note">Radiological: the ']
+    parts.append("patient's right on your left; superior slice first.</span></p>")
+    files = study[study["mask"] != ""].set_index(["subject", "contrast"])
+    for item in tqdm(items, desc="quality control", disable=not progress):
+        where = (item.subject, item.contrast)
+        rows = files.loc[[where]] if where in files.index else files.iloc[:0]
+        caption = html.escape(f"{item.subject} · {shown_name(item.contrast)}")
+        missing = [name for name in methods if name not in set(rows["method"])]
+        if missing:
+            caption += f" — no mask: {html.escape(', '.join(map(str, missing)))}"
+        picture = ""
+        if len(rows):
+            masks = {m: load_mask(f) for m, f in zip(rows["method"], rows["mask"], strict=True)}
+            source = mosaic(replace(item).loaded, masks, colour)
+            picture = f'<img loading="lazy" alt="{caption}" src="{source}">'
+        parts.append(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>")
+    return "".join(parts)
+
+
+def mosaic(image: Nifti1Image, masks: dict[str, Nifti1Image], colour: dict[str, str]) -> str:
+    """Draw axial slices with contours, as a JPEG in a data URI."""
+    from PIL import Image, ImageColor
+    from scipy.ndimage import binary_erosion
+
+    view = CordView(image, masks)
+    view.half_mm = min(view.half_mm, HALF_MM)
+    pick = np.linspace(0, len(view.slices) - 1, min(TILES, len(view.slices))).round().astype(int)
+    tiles = view.mosaic([int(k) for k in view.slices[pick][::-1]], COLUMNS)
+    scale = PIXELS / tiles.size_mm[0]
+    size = (PIXELS, round(tiles.size_mm[1] * scale))
+    page = np.array(Image.fromarray(tiles.grey).resize(size, Image.Resampling.BICUBIC))
+    page = np.repeat(page[..., None], 3, axis=2)
+    for name, mask in tiles.masks.items():
+        inside = np.array(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR)) >= 125
+        page[inside & ~binary_erosion(inside, iterations=2)] = ImageColor.getrgb(colour[name])
+    jpeg = io.BytesIO()
+    Image.fromarray(page).save(jpeg, format="jpeg", quality=88, subsampling=0)
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode()}"
+
+
+def provenance(study: pd.DataFrame) -> str:
+    """Every row with its hashes; what went wrong in words."""
+    columns = ["subject", "contrast", "method", "told_contrast", "csa_mm2", "csa_hard_mm2"]
+    table = study[[*columns, "truth_mm2", "n_slices", "n_missing", "error", "note"]].copy()
+    for name in ("error", "note"):
+        table[name] = [html.escape(str(text)) for text in table[name]]
+    for name in ("image_sha256", "method_sha256"):
+        table[name] = [f"<code>{str(value)[:12]}</code>" for value in study[name]]
+    first = '<p class="note">First 12 digits of each hash; study.csv has them all.</p>'
+    return first + _plain(table).replace("<table", '<table class="wide"', 1)
+
+
+def file_name(method: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "_", method).strip("_")

@@ -1,0 +1,152 @@
+"""The report of a comparison: tables, figures, quality control and methods in one folder."""
+
+from __future__ import annotations
+
+import html
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ._export import png_figures
+from ._files import atomic_path
+from ._report_html import (
+    STYLE,
+    areas,
+    embedded,
+    file_name,
+    methods_text,
+    provenance,
+    quality,
+    statistics,
+    what,
+)
+from ._sct_csv import save_sct_csv
+from ._sessions import read_items
+from ._study_figures import shown_name
+from ._summary import Variability, summarize_variability
+from .morphometry import aggregate_shape
+from .plots import plot_agreement, plot_csa_by_contrast, plot_csa_profile
+from .variability import compare_contrasts
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+DIGITS = "%.8g"
+
+
+def write_report(
+    session: Any, folder: str | os.PathLike[str], *, title: str = "CSA across contrasts",
+    margin_mm2: float = 2.0, progress: bool = True, **options: Any,
+) -> Path:  # fmt: skip
+    """Compare methods across contrasts and write all that comes of it into a folder.
+
+    Parameters
+    ----------
+    session
+        As for `compare_contrasts`.
+    folder : path
+        Made if it is missing. Masks and areas are kept in its subfolder ``cache``: stopped and
+        started again, it goes on where it was. Every file appears whole or not at all.
+    title : str
+        Of the report.
+    margin_mm2 : float
+        For equivalence, see `summarize_variability`.
+    progress : bool
+        Show a progress bar.
+    **options
+        Of `compare_contrasts`.
+
+    Returns
+    -------
+    Path
+        ``report.html``, which needs no other file. Beside it: ``study.csv`` (tidy),
+        ``slices.csv`` (per slice), ``csa_sct.csv`` (columns of SCT's sct_process_segmentation),
+        ``table.csv`` (the published form), ``by_contrast.csv``, ``by_method.csv``, ``pairs.csv``
+        …, and figures as HTML and PNG.
+    """
+    out = Path(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    options = {**options, "cache": out / "cache", "progress": progress}
+    study = compare_contrasts(session, **options)
+    slices = compare_contrasts(session, **{**options, "per_slice": True, "progress": False})
+    over = options.get("over", (2, 3))
+    tables = {"study": study, "slices": slices}
+    figures: dict[str, go.Figure] = {}
+    try:
+        summary: Variability | None = summarize_variability(study, margin_mm2=margin_mm2)
+        why = ""
+    except ValueError as error:  # nobody is complete: the areas are still worth a report
+        summary, why = None, str(error)
+    if summary is not None:
+        names = ("by_contrast", "by_method", "pairs", "between_methods", "by_subject")
+        tables |= {name: getattr(summary, name) for name in names}
+        tables["table"] = summary.table.reset_index()
+        figures = _figures(study, slices)
+    for name, table in tables.items():
+        _write(out / f"{name}.csv", table.to_csv(index=False, float_format=DIGITS))
+    _save_sct(slices, over, out / "csa_sct.csv")
+    for name, fig in figures.items():
+        _write(out / f"{name}.html", fig.to_html(include_plotlyjs=True))
+    pngs, why_no_png = png_figures(figures)
+    for name, png in pngs.items():
+        _write(out / f"{name}.png", png)
+    wanted = {key: options.get(key) for key in ("levels", "truth", "contrasts")}
+    items = read_items(session, **wanted)
+    body = [
+        f"<h1>{html.escape(title)}</h1>",
+        what(study, over),
+        f"<h2>Areas</h2>{areas(summary, why)}",
+        *(embedded(name, fig, first=n == 0) for n, (name, fig) in enumerate(figures.items())),
+        f'<p class="note">No PNG figures: {html.escape(why_no_png)}.</p>' if why_no_png else "",
+        statistics(summary),
+        f"<h2>Methods</h2><p>{methods_text(study, over, summary)}</p>",
+        f"<h2>Quality control</h2>{quality(items, study, progress)}",
+        f"<h2>Every image</h2>{provenance(study)}",
+    ]
+    page = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}"
+    page += f"</title><style>{STYLE}</style><body>{''.join(body)}</body></html>"
+    return _write(out / "report.html", page)
+
+
+def _figures(study: pd.DataFrame, slices: pd.DataFrame) -> dict[str, go.Figure]:
+    figures = {"csa_by_contrast": plot_csa_by_contrast(study, paired=True, published=True)}
+    contrasts = set(study["contrast"])
+    try:
+        if {"T1w", "T2w"} <= contrasts:
+            figures["agreement_T1w_T2w"] = plot_agreement(study)
+    except ValueError:  # one person only
+        pass
+    person = study["subject"].iloc[0]
+    for method, one in slices[slices["subject"] == person].groupby("method", sort=False):
+        tables = {shown_name(str(c)): t for c, t in one.groupby("contrast", sort=False)}
+        name = f"profile_{file_name(str(person))}_{file_name(str(method))}"
+        figures[name] = plot_csa_profile(tables, norms=False)
+    return figures
+
+
+def _save_sct(slices: pd.DataFrame, over: Any, path: Path) -> None:
+    """One row per mask, in the columns of SCT, as its -append makes them."""
+    import pandas as pd
+
+    if slices.empty:
+        return
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for key, table in slices.groupby(["subject", "contrast", "method"], sort=False):
+            wanted = table if over is None else table[table["level"].isin(over)]
+            if wanted["area_mm2"].notna().any():
+                mean = aggregate_shape(wanted, by="slices")
+                mean.attrs["mask"] = "_".join(str(part) for part in key)
+                one = save_sct_csv(mean, Path(folder) / "one.csv")
+                rows.append(pd.read_csv(one, dtype=str, keep_default_na=False))
+    if rows:
+        _write(path, pd.concat(rows).to_csv(index=False))
+
+
+def _write(path: Path, content: str | bytes) -> Path:
+    with atomic_path(path) as temporary:
+        data = content.encode() if isinstance(content, str) else content
+        temporary.write_bytes(data)
+    return path
