@@ -165,12 +165,18 @@ def measure(
 
 @cli.command()
 @click.argument("image", type=FILE, required=False)
-@click.option("--contrast", help="Of IMAGE; by default told from its file name.")
+@click.option("--method", default="agnostic", show_default=True, help="Or deepseg or propseg.")
+@click.option("--contrast", help="For those two; by default told from the name of the file.")
 @click.option("--discs", type=FILE, help="Label image of the discs, for levels and C2–C3.")
 @click.option("-o", "--output", type=FILE, default=Path("cordviz_demo"), show_default=True)
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def demo(
-    image: Path | None, contrast: str | None, discs: Path | None, output: Path, quiet: bool
+    image: Path | None,
+    method: str,
+    contrast: str | None,
+    discs: Path | None,
+    output: Path,
+    quiet: bool,
 ) -> None:
     """From IMAGE (default: a simulated neck) to a mask, a table and two figures in a folder."""
     from .morphometry import measure_shape
@@ -188,16 +194,17 @@ def demo(
         subject = simulate_subject(seed=0)
         img, _ = subject.acquire("T2w")
         known, truth = subject.levels(img), subject.mean_csa_mm2((2, 3))
-        source, name, title, contrast = img, "T2w", "Simulated T2w", "t2"
+        source, name, title = img, "T2w", "Simulated T2w"
     else:
         img, known = load_image(image), None
         name = title = _stem(image)
+    if method != "agnostic":
         contrast = closest_contrast(contrast or name)
-    seg = _segment(source, "propseg", contrast, threshold=None, quiet=quiet)
+    seg = _segment(source, method, contrast, threshold=None, quiet=quiet)
     if image is not None:
         known = _levels(seg, discs, None)
     table = measure_shape(seg, levels=known)
-    method = f"mask of propseg as {contrast}"
+    method = f"mask of {method}" + (f" as {contrast}" if contrast else "")
     figures = {
         "segmentation": plot_segmentation(img, seg, levels=known, title=f"{title}: {method}"),
         "csa_profile": plot_csa_profile(table, title=f"{title}: area of {method}"),

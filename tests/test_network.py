@@ -109,9 +109,62 @@ def test_an_untrained_network_finds_nothing_and_says_so(tmp_path):
         segment_soft(noise, np.ones(3), tmp_path / "x.pt")
 
 
-def test_the_model_card_names_these_weights():
+@pytest.mark.parametrize("name", ["agnostic", "t1", "t2", "t2s", "dwi"])
+def test_every_network_ships_with_the_card_of_its_weights(name):
+    path = WEIGHTS.with_name(f"{name}.pt")
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert path.stat().st_size < 8e6
+    assert card["recipe"]["seed"] == 1
+    assert card["real"]
+
+
+def test_the_default_method_needs_no_contrast_and_names_its_model(scan):
+    seg = cv.segment_cord(scan[0], progress=False)
+    assert (seg.shape, seg.get_data_dtype()) == (scan[0].shape, np.float32)
+    np.testing.assert_array_equal(seg.affine, scan[0].affine)
+    made = seg.extra["cordviz"]
     card = json.loads(WEIGHTS.with_suffix(".json").read_text())
-    assert card["sha256"] == hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+    assert made["Model"] == {"Name": "agnostic", "SHA256": card["sha256"]}
+
+
+def test_a_network_of_one_contrast_segments_it(scan):
+    seg = cv.segment_cord(scan[0], method="deepseg", contrast="t2", progress=False)
+    np.testing.assert_allclose(seg.get_fdata().sum(), scan[1].get_fdata().sum(), rtol=0.15)
+    assert seg.extra["cordviz"]["Model"]["Name"] == "t2"
+
+
+def test_standard_deviations_sum_to_that_of_the_area(scan):
+    seg, sd = cv.segment_cord(scan[0], uncertainty=True, progress=False)
+    assert sd.get_data_dtype() == np.float32
+    np.testing.assert_array_equal(sd.affine, seg.affine)
+    area, error = (np.asarray(i.dataobj).sum(axis=(0, 1)) for i in (seg, sd))
+    truth = scan[1].get_fdata().sum(axis=(0, 1))
+    assert (0.003 * area < error).all()
+    assert (error < 0.2 * area).all()
+    assert (np.abs(area - truth) < 4 * error).mean() > 0.9
+
+
+def test_deviations_change_nothing_about_the_mask(scan):
+    alone = cv.segment_cord(scan[0], progress=False)
+    both, _ = cv.segment_cord(scan[0], uncertainty=True, progress=False)
+    np.testing.assert_array_equal(alone.get_fdata(), both.get_fdata())
+
+
+def test_a_given_centreline_is_where_the_network_looks(scan):
+    line = (scan[1].get_fdata() > 0.5).astype(np.uint8)
+    hint = cv.segment_cord(scan[0], centerline=type(scan[0])(line, scan[0].affine), progress=False)
+    found = cv.segment_cord(scan[0], progress=False)
+    np.testing.assert_allclose(hint.get_fdata().sum(), found.get_fdata().sum(), rtol=0.02)
+
+
+def test_slabs_of_thin_slices_keep_the_volume(scan):
+    data = voxels(reorient(scan[0]))
+    slabs, at = inference._slabs(data, 0.5)
+    assert slabs.shape[2] == len(at) < data.shape[2]
+    again = inference._between(slabs, at, data.shape[2])
+    assert again.shape == data.shape
+    np.testing.assert_allclose(again.sum(), data.sum(), rtol=0.02)
 
 
 def test_the_cord_of_an_unseen_person_is_found_with_its_area(scan):

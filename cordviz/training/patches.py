@@ -22,7 +22,7 @@ from ..simulation.subject import Subject
 
 SIZE = 128  # pixels of a stored patch: what a rotated and shifted network input needs
 CONTRASTS = ("T1w", "T2w", "T2star", "MT-on", "MT-off", "GRE-T1w", "DWI", "fMRI")
-_SESSION = ("T1w", "T2w", "T2star", "MT-on", "GRE-T1w", "DWI")  # each person of the published study
+SESSION = ("T1w", "T2w", "T2star", "MT-on", "GRE-T1w", "DWI")  # each person of the published study
 _BIDS = {
     "T1w": "T1w", "T2w": "T2w", "T2star": "T2star", "mt-on": "MT-on", "flip-2": "GRE-T1w",
     "mt-off": "MT-off", "dwi": "DWI", "bold": "fMRI",
@@ -203,14 +203,14 @@ def _cut_simulated(seed: int, people: dict[str, Any]) -> dict[str, Any]:
 def _cut_session(seed: int, people: dict[str, Any]) -> dict[str, Any]:
     """Every contrast of one person on one grid, with its rater's mask and the mean of all."""
     subject, rng = _person(seed)
-    like = make_sequence(str(rng.choice(_SESSION)))
+    like = make_sequence(str(rng.choice(SESSION)))
     grid: dict[str, Any] = {
         "fov": (78, 78, float(rng.uniform(60, 120))), "tilt_deg": tuple(rng.normal(0, 6, 2)),
         "voxel_mm": like.voxel_mm, "thickness_mm": like.thickness_mm,
         "spacing_mm": like.spacing_mm, "distortion": False, "motion_mm": 0.0,
     }  # fmt: skip
     images, raters = {}, {}
-    for contrast in _SESSION:
+    for contrast in SESSION:
         scan = int(rng.integers(1_000_000))
         image, truth = subject.acquire(contrast, seed=scan, **grid)
         rated = subject.rate(contrast, seed=scan, acquisition_seed=scan, **grid)

@@ -21,7 +21,8 @@ from .._files import atomic_path
 from .._version import __version__
 from ..segmentation.network import Network, load_network, save_network
 from ..segmentation.sampling import cut_patches
-from .patches import CONTRASTS, centers_of, load_ras, prepare
+from .calibration import calibrate
+from .patches import CONTRASTS, SESSION, centers_of, load_ras, prepare
 from .synthesis import synthesize
 
 WEIGHTS = Path(__file__).parents[1] / "segmentation" / "weights"
@@ -62,6 +63,9 @@ def train(
         average, scores = _train(settings, files, real, out, progress)
     average = average.cpu()
     save_network(average, out / "final.pt")
+    if people := settings.get("calibration", {}).get("people", 0):
+        contrasts = settings["train"].get("contrasts", list(SESSION))
+        calibrate(out / "final.pt", contrasts=contrasts, people=people, progress=progress)
     card = {
         "name": recipe.stem,
         "sha256": hashlib.sha256((out / "final.pt").read_bytes()).hexdigest(),

@@ -1,0 +1,70 @@
+"""Learn from simulated people how far a network's areas are from the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import optimize
+from tqdm.auto import tqdm
+
+from ..images import reorient, spacing_mm, voxels
+from ..segmentation.inference import segment_soft
+from ..segmentation.network import load_network, save_network
+from ..simulation import simulate_subject
+
+FIRST_SEED = 2_000_000  # people that neither training nor evaluation sees
+COVERED = 0.683  # of the errors shall be within one standard deviation
+
+
+def calibrate(
+    weights: Path, *, contrasts: list[str], people: int, seed: int = 0, progress: bool = True
+) -> tuple[float, float]:
+    """Fit the network's `area_sd` and write it into the weights file.
+
+    The SD of a slice's area is taken as the hypotenuse of a share of the area and of a factor on
+    the spread over repeated results; both are fitted to the errors (Gaussian likelihood), then
+    scaled to the wanted coverage. Returns share and factor.
+    """
+    area, spread, error = [], [], []
+    rng = np.random.default_rng(seed)
+    for person in tqdm(range(people), desc="calibrating", disable=not progress):
+        subject = simulate_subject(FIRST_SEED + person)
+        for contrast in contrasts:
+            scan = {"seed": int(rng.integers(1_000_000)), "fov": (64, 64, 60)}
+            image, _ = subject.acquire(contrast, **scan)
+            truth = voxels(reorient(subject.acquire_warped_truth(contrast, **scan)))
+            ras = reorient(image)
+            spacing = spacing_mm(ras)
+            sums = _areas(weights, voxels(ras), spacing)
+            true = truth.sum(axis=(0, 1)) * spacing[0] * spacing[1]
+            seen = (true > 15) & (sums[0] > 15)
+            area.append(sums[0][seen])
+            spread.append(sums[1][seen])
+            error.append((sums[0] - true)[seen])
+    found = _fit(*(np.concatenate(v) for v in (area, spread, error)))
+    network = load_network(weights)
+    network.area_sd = torch.tensor(found)
+    save_network(network, weights)
+    load_network.cache_clear()
+    return found
+
+
+def _areas(weights: Path, data: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """Area and its spread over repeated results per slice, mm², shape (2, Z)."""
+    load_network(weights).area_sd = torch.tensor([0.0, 1.0])
+    found = segment_soft(data, spacing, weights, device="cpu", uncertainty=True)
+    return np.stack([m.sum(axis=(0, 1)) * spacing[0] * spacing[1] for m in found if m is not None])
+
+
+def _fit(area: np.ndarray, spread: np.ndarray, error: np.ndarray) -> tuple[float, float]:
+    def cost(log: np.ndarray) -> float:
+        sd = np.hypot(np.exp(log[0]) * area, np.exp(log[1]) * spread)
+        return float(np.mean(np.log(sd) + 0.5 * np.minimum((error / sd) ** 2, 16)))
+
+    log = optimize.minimize(cost, np.log([0.02, 1.0]), method="Nelder-Mead").x
+    share, factor = np.exp(log)
+    sd = np.hypot(share * area, factor * spread)
+    scale = np.quantile(np.abs(error) / sd, COVERED)
+    return float(share * scale), float(factor * scale)
