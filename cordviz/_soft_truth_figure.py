@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .soft_truth import SoftTruth
 
 HALF_MM = 11.0  #: half the side of a tile: the cord and the fluid around it
-LEFT, HEAD, GAP, BETWEEN = 104, 30, 6, 46  #: px: row names, column names, tiles, rows
+LEFT, HEAD, GAP, BETWEEN = 114, 30, 6, 46  #: px: row names, column names, tiles, rows
 WIDEST = 132  #: px of a tile
 LARGE = 1.4  #: tiles of the mean against the others
 TINTS = [

@@ -32,7 +32,7 @@ from ._validation import check_3d, check_choice, check_same_grid
 from .images import ImageLike, load_mask, on_grid, read_image, restore, sha256_of
 
 TRANSFORMS = ("rigid", "affine", "shift")
-MARGIN_MM = 6.0  #: kept around the cord, so that soft edges and displacements fit in
+MARGIN_MM = 8.0  #: kept around the cord, for soft edges, displacements and tiles of figures
 
 
 @dataclass(frozen=True)
