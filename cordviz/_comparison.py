@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -104,8 +104,7 @@ def _mask(item: Item, method: str, told: str, file: Path | None) -> Nifti1Image:
     if method in item.masks:
         mask = item.given(item.masks[method], f"mask of {method!r}")
     else:
-        found = segment_cord(item.loaded, method=method, contrast=told or None, progress=False)
-        mask = cast("Nifti1Image", found)  # no pair: no uncertainty was asked for
+        mask = segment_cord(item.loaded, method=method, contrast=told or None, progress=False)
     if file is not None:
         save_mask(mask, file)
     return mask

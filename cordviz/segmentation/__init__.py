@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
@@ -29,6 +29,20 @@ LEAST_EXTENT_MM = 15.0
 WEIGHTS = Path(__file__).parent / "weights"
 
 
+@overload
+def segment_cord(
+    image: ImageLike, *, method: str = ..., contrast: str | None = ...,
+    threshold: float | None = ..., centerline: ImageLike | None = ...,
+    seed_mm: tuple[float, float, float] | None = ..., uncertainty: Literal[False] = ...,
+    device: str = ..., progress: bool = ...,
+) -> Nifti1Image: ...  # fmt: skip
+@overload
+def segment_cord(
+    image: ImageLike, *, method: str = ..., contrast: str | None = ...,
+    threshold: float | None = ..., centerline: ImageLike | None = ...,
+    seed_mm: tuple[float, float, float] | None = ..., uncertainty: Literal[True],
+    device: str = ..., progress: bool = ...,
+) -> tuple[Nifti1Image, Nifti1Image]: ...  # fmt: skip
 def segment_cord(
     image: ImageLike,
     *,
