@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._panels import CONTOUR_COLOURS
-from ._validation import check_same_grid
+from ._validation import check_choice, check_same_grid
 from .images import ImageLike, load_image, load_mask, read_image
 from .levels import slice_levels
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
+    from .widgets.csa_view import CsaView
     from .widgets.slice_viewer import SliceViewer
+
+CROP_MM = 40.0  #: sent to the browser around the masks
 
 
 def view_segmentation(
@@ -27,9 +30,9 @@ def view_segmentation(
     slice: int | None = None,
     planes: str = "linked",
     difference: Sequence[str] = (),
-    opacity: float = 0.35,
+    opacity: float | None = None,
     convention: str = "radiological",
-    crop_mm: float | None = 40.0,
+    crop_mm: float | None = CROP_MM,
 ) -> SliceViewer:
     """Look through an image with masks on it: scroll, click, zoom, compare.
 
@@ -54,8 +57,8 @@ def view_segmentation(
         Planes in view.
     difference : sequence of two str, optional
         Two of the masks: colours where only the first, and where only the second is.
-    opacity : float
-        Of the tint, 0 to 1.
+    opacity : float, optional
+        Of the tint, 0 to 1; by default 0.35 for one mask and 0.15 for several.
     convention : {"radiological", "neurological"}
         Patient's right on the reader's left, or on the right.
     crop_mm : float, optional
@@ -92,10 +95,93 @@ def view_segmentation(
         levels=_levels_list(levels, image),
         planes=planes,
         difference=list(difference),
-        opacity=opacity,
+        opacity=(0.35 if len(masks) == 1 else 0.15) if opacity is None else opacity,
         convention=convention,
         **start,
     )
+
+
+def view_csa(
+    img: ImageLike,
+    seg: ImageLike | Mapping[str, ImageLike],
+    *,
+    levels: ImageLike | None = None,
+    weights: str = "soft",
+    threshold: float = 0.5,
+    angle_correction: bool = True,
+    norms: bool = True,
+    sex: str | None = None,
+    slice: int | None = None,
+) -> CsaView:
+    """Look at the cross-sectional area (CSA) along the cord and at the slice it comes from.
+
+    Slices above, curves below, tied to each other: point at or click on a curve (or use its
+    arrow keys) and the picture goes to that slice; scroll in the picture and the line on the
+    curve follows. Several masks give several curves in the hues of their contours.
+
+    Parameters
+    ----------
+    img : path or nibabel image
+        3-D, any orientation.
+    seg : path, nibabel image, or mapping of name to mask
+        One or several masks of values in [0, 1] on the image's grid.
+    levels : path or nibabel image, optional
+        Vertebral levels on the same grid (2 = C2, 8 = T1 …): bands, norms and the C2–C3 mean.
+    weights : {"soft", "hard", "both"}
+        Measure masks as they are, at `threshold`, or show both.
+    threshold : float
+        In (0, 1), for hard masks.
+    angle_correction : bool
+        Correct for the angle between cord and slices.
+    norms : bool
+        Show percentiles of 203 healthy adults per level, see `plot_csa_profile`.
+    sex : {"F", "M"}, optional
+        Norms of women or men instead of all.
+    slice : int, optional
+        Axial slice to begin with, in the nibabel-LAS frame of `measure_shape` (0 is inferior).
+
+    Returns
+    -------
+    CsaView
+        Widgets `viewer` (as of `view_segmentation`) and `curve`, whose traits can be set and
+        observed, and `table()`, what is shown as a DataFrame. The static twin of the curve is
+        `plot_csa_profile`.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        Unreadable input, another grid, an empty mask, a slice outside the image.
+
+    Examples
+    --------
+    >>> import cordviz as cv, nibabel as nib, numpy as np
+    >>> y, x = np.mgrid[-20:21, -20:21]
+    >>> cord = np.repeat((np.hypot(x, y) < 5)[..., None], 9, axis=2)
+    >>> image = nib.Nifti1Image(np.where(cord, 100.0, 300.0), np.diag([1, 1, 3, 1]))
+    >>> view = cv.view_csa(image, nib.Nifti1Image(cord.astype("u1"), image.affine))
+    >>> float(view.table().area_mm2.mean())
+    69.0
+    """
+    from .widgets.csa_curve import CsaCurve
+    from .widgets.csa_view import CsaView
+
+    image, masks = _load(img, seg)
+    names = _levels_list(levels, image)
+    check_choice("all" if sex is None else sex, ("all", "F", "M"), "sex")
+    start = {} if slice is None else {"slice": slice}
+    viewer = _viewer(image, masks, crop_mm=CROP_MM, levels=names, height=320, opacity=0.15, **start)
+    curve = _checked(
+        CsaCurve,
+        masks,
+        levels=None if levels is None else read_image(levels, name="level map"),
+        sex=sex,
+        slice=viewer.slice,
+        weights=weights,
+        threshold=threshold,
+        angle_correction=angle_correction,
+        norms=norms,
+    )
+    return CsaView(viewer, curve)
 
 
 def _load(
@@ -122,14 +208,19 @@ def _levels_list(levels: ImageLike | None, image: Nifti1Image) -> list[int]:
 def _viewer(
     image: Nifti1Image, masks: dict[str, Nifti1Image], *, crop_mm: float | None, **traits: Any
 ) -> SliceViewer:
-    from traitlets import TraitError
-
     from .widgets.slice_viewer import SliceViewer
     from .widgets.volumes import Volume
 
     volume = Volume.of(image, masks, crop_mm=crop_mm)
     title = f"Spinal cord with {', '.join(masks)}" if masks else "Spinal cord"
+    return _checked(SliceViewer, volume, colours=cycle(CONTOUR_COLOURS), title=title, **traits)
+
+
+def _checked(widget: Any, /, *args: Any, **traits: Any) -> Any:
+    """Make a widget; traitlets' own type of error, for what no check of ours has seen, is ours."""
+    from traitlets import TraitError
+
     try:
-        return SliceViewer(volume, colours=cycle(CONTOUR_COLOURS), title=title, **traits)
-    except TraitError as error:  # traitlets' own type, for what no check of ours has seen
+        return widget(*args, **traits)
+    except TraitError as error:
         raise TypeError(str(error)) from error

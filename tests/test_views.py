@@ -13,7 +13,8 @@ import pytest
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 
 from cordviz.images import load_image, load_mask
-from cordviz.views import view_segmentation
+from cordviz.morphometry import measure_shape
+from cordviz.views import view_csa, view_segmentation
 from cordviz.widgets.volumes import Volume
 
 SPACING = (0.8, 0.6, 2.5)  # RAS, mm
@@ -206,8 +207,12 @@ def executed(tmp_path_factory):
     img, truth = cordviz.simulate_subject(seed=0).acquire("T1w")
     img.to_filename(folder / "img.nii")
     truth.to_filename(folder / "truth.nii")
-    view = "cv.view_segmentation('img.nii', 'truth.nii')"
-    cells = ["import cordviz as cv", f"first = {view}\nfirst", view]
+    view = "cv.{}('img.nii', 'truth.nii')"
+    cells = [
+        "import cordviz as cv",
+        f"first = {view.format('view_segmentation')}\nfirst",
+        view.format("view_csa"),
+    ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
     client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}})
     return client.execute()
@@ -222,7 +227,7 @@ def exported(notebook):
 def test_a_notebook_with_two_views_saved_with_their_state_is_below_2_mb(executed):
     state = executed.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
     viewers = [one for one in state.values() if one["model_module"] == "anywidget"]
-    assert len(viewers) == 2
+    assert len(viewers) == 3  # view_csa is two
     assert len(json.dumps(executed)) < 2e6
 
 
@@ -234,3 +239,56 @@ def test_exported_html_shows_pictures_with_and_without_saved_state(executed, sav
     pictures = re.findall(r'<img[^>]*src="data:image/png;base64,([^"]+)"', exported(notebook))
     assert len(pictures) == 2
     assert all(base64.b64decode(picture).startswith(b"\x89PNG") for picture in pictures)
+
+
+# The area
+
+
+@pytest.fixture
+def csa(neck):
+    return view_csa(neck[0], {"a": neck[1], "b": neck[1]}, levels=neck[2])
+
+
+def test_curves_show_what_measure_shape_gives(neck, csa):
+    table = measure_shape(neck[1], levels=neck[2]).dropna(subset="area_mm2")
+    shown = csa.table()
+    assert shown["mask"].unique().tolist() == ["a", "b"]
+    np.testing.assert_allclose(shown[shown["mask"] == "b"].area_mm2, table.area_mm2)
+    assert shown[shown["mask"] == "b"].slice.tolist() == table.slice.tolist()
+
+
+def test_hard_masks_are_measured_at_the_threshold(neck, csa):
+    csa.curve.threshold = 0.8
+    csa.curve.weights = "both"
+    assert list(csa.curve.tables) == ["a", "b", "a ≥ 0.8", "b ≥ 0.8"]
+    hard = nib.Nifti1Image((neck[1].get_fdata() >= 0.8).astype("u1"), neck[1].affine)
+    expected = measure_shape(hard, levels=neck[2])
+    np.testing.assert_allclose(csa.curve.tables["a ≥ 0.8"].area_mm2, expected.area_mm2)
+
+
+def test_turning_the_angle_correction_off_only_enlarges_areas(csa):
+    corrected = csa.table().area_mm2
+    csa.curve.angle_correction = False
+    assert (csa.table().area_mm2 >= corrected).all()
+    assert (csa.table().area_mm2 > corrected).any()
+
+
+def test_the_page_gets_every_slice_of_the_curve_as_plain_numbers(csa):
+    curve = next(t for t in csa.curve._figure["data"] if t.get("customdata"))
+    assert curve["customdata"] == list(range(19, -1, -1))
+    assert all(isinstance(value, float) for value in curve["y"][:-2])
+    assert curve["y"][-2:] == [None, None]  # no mask there: a gap, and NaN is no JSON
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weights": "half"}, "weights must be one of"),
+        ({"threshold": 1.5}, "between 0 and 1"),
+        ({"sex": "X"}, "sex must be one of"),
+        ({"slice": 99}, "between 0 and 19"),
+    ],
+)
+def test_bad_options_of_the_area_are_refused(neck, changes, message):
+    with pytest.raises(ValueError, match=message):
+        view_csa(neck[0], neck[1], **changes)

@@ -4,6 +4,8 @@
 const X = 0, Y = 1, Z = 2;
 const FRAMES_PER_S = 12;
 const MARGIN_MM = 12; // kept around the cord in cuts along it
+const GAP = 4; // px between panels, as in the style sheet
+const NARROW = 560; // px: below, three planes need two rows
 const FONT = "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif";
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -234,7 +236,7 @@ class Panel {
     ctx.font = `12px ${FONT}`;
     const number = viewer.cursor[plane.across];
     const title = width < 190 ? plane.title.slice(0, 3) : plane.title;
-    write(ctx, `${title} ${number}${viewer.levelText(plane)}`, 8, 7, "left", "top");
+    write(ctx, `${title} ${number}${width < 190 ? "" : viewer.levelText(plane)}`, 8, 7, "left", "top");
     const length = [50, 20, 10, 5, 2, 1].find((mm) => mm * this.scale < width / 3.2) ?? 1;
     const [x, y] = [9, height - 10];
     for (const [style, line] of [["rgba(0,0,0,0.75)", 5], ["#FFF", 2.5]]) {
@@ -333,20 +335,7 @@ class Viewer {
     this.panels = Object.fromEntries(Object.keys(PLANES).map((name) => [name, new Panel(this, name)]));
     this.build();
     this.listeners = {
-      "change:slice": () => {
-        const cursor = [...this.get("cursor")];
-        if (cursor[Z] === this.get("slice")) return;
-        cursor[Z] = this.get("slice");
-        model.set("cursor", cursor);
-      },
-      "change:cursor": () => {
-        if (this.get("slice") !== this.get("cursor")[Z]) model.set("slice", this.get("cursor")[Z]);
-      },
-      "change:playing": () => this.play(),
-      "change:height": () => this.layout(),
-      "change:planes": () => this.layout(),
-      "change:zoom_to_cord": () => this.layout(),
-      change: () => this.draw(),
+      ...Object.fromEntries(this.traits.map((name) => [`change:${name}`, () => this.refresh(name)])),
       "msg:custom": (message, buffers) => this.receive(message, buffers),
     };
     for (const [event, listener] of Object.entries(this.listeners)) model.on(event, listener);
@@ -362,6 +351,13 @@ class Viewer {
     this.style?.remove();
   }
 
+  get traits() {
+    return [
+      "slice", "_point", "planes", "shown", "difference", "opacity", "window", "contours", "crosshair",
+      "zoom_to_cord", "playing", "levels", "convention", "height",
+    ];
+  }
+
   get(name) {
     return this.model.get(name);
   }
@@ -371,8 +367,24 @@ class Viewer {
     this.model.save_changes();
   }
 
+  /** Draws once after all that one event changed, still before the next frame. */
+  refresh(name) {
+    if (name === "playing") this.play();
+    this.moved ||= ["planes", "levels", "height", "zoom_to_cord"].includes(name);
+    this.waiting ??= Promise.resolve().then(() => {
+      this.waiting = null;
+      if (this.moved) this.layout();
+      else this.draw();
+      this.moved = false;
+    });
+  }
+
   get cursor() {
-    return this.get("cursor");
+    return [...this.get("_point"), this.get("slice")];
+  }
+
+  set cursor(cursor) {
+    if (!same(cursor, this.cursor)) this.set({ _point: cursor.slice(0, 2), slice: cursor[Z] });
   }
 
   /** The cursor in voxels of the cropped volume. */
@@ -466,7 +478,7 @@ class Viewer {
     this.toggles = [
       ...(names.length ? [toggle("Contours", "contours", "Lines where a mask is 0.5 (c)")] : []),
       toggle("Crosshair", "crosshair", "Crosshair (x)"),
-      ...(centres ? [toggle("Zoom to cord", "zoom_to_cord", "Zoom to the cord (z)")] : []),
+      ...(centres ? [toggle("Zoom", "zoom_to_cord", "Zoom to the cord (z)")] : []),
     ];
     const plain = (label, name, action, title) =>
       make("button", { type: "button", class: `cordviz-button ${name}`, title, onclick: action }, label);
@@ -503,20 +515,27 @@ class Viewer {
     const visible = this.visible;
     const height = this.get("height");
     const rail = this.get("levels").some(Boolean) ? 46 : 0;
-    const gap = 4;
-    const room = total - (rail ? rail + gap : 0) - gap * (visible.length - 1);
-    const widths = {};
-    for (const name of visible) {
-      const { half } = this.panels[name].field;
-      const ideal = (half[0] / half[1]) * height;
-      if (name === "axial") continue;
-      widths[name] = visible.length === 1 ? clamp(1.1 * ideal, 240, room) : clamp(ideal, 0.17 * room, 0.33 * room);
+    const beside = (count) => total - (rail ? rail + GAP : 0) - GAP * (count - 1);
+    const size = {};
+    if (visible.length > 1 && total < NARROW) {
+      const half = Math.floor(beside(2) / 2); // the axial plane above the other two
+      Object.assign(size, { axial: [total, Math.min(height, total)], sagittal: [half, height], coronal: [half, height] });
+    } else {
+      const room = beside(visible.length);
+      let left = room;
+      for (const name of ["coronal", "sagittal", "axial"].filter((one) => visible.includes(one))) {
+        const { half } = this.panels[name].field;
+        const ideal = (half[0] / half[1]) * height;
+        let width = clamp(ideal, 0.17 * room, 0.33 * room);
+        if (name === "axial") width = Math.min(left, 1.25 * height);
+        else if (visible.length === 1) width = clamp(1.1 * ideal, 240, room);
+        size[name] = [Math.floor(width), height];
+        left -= width;
+      }
     }
-    const taken = Object.values(widths).reduce((sum, width) => sum + width, 0);
-    if (visible.includes("axial")) widths.axial = Math.min(room - taken, 1.25 * height);
     for (const [name, panel] of Object.entries(this.panels)) {
       panel.canvas.hidden = !visible.includes(name);
-      if (!panel.canvas.hidden) panel.resize(Math.floor(widths[name]), height);
+      if (!panel.canvas.hidden) panel.resize(...size[name]);
     }
     this.rail.hidden = !rail;
     const ratio = window.devicePixelRatio || 1;
@@ -642,19 +661,19 @@ class Viewer {
 
   step(axis, by) {
     const { origin, dims } = this.about;
-    const cursor = [...this.cursor];
+    const { cursor } = this;
     cursor[axis] = clamp(cursor[axis] + by, origin[axis], origin[axis] + dims[axis] - 1);
-    if (!same(cursor, this.cursor)) this.set({ cursor, slice: cursor[Z] });
+    this.cursor = cursor;
   }
 
   pick(panel, x, y) {
     const { origin, dims } = this.about;
-    const cursor = [...this.cursor];
+    const { cursor } = this;
     panel.toVoxel(x, y).forEach((at, i) => {
       const axis = [panel.plane.column, panel.plane.row][i];
       cursor[axis] = origin[axis] + clamp(Math.round(at), 0, dims[axis] - 1);
     });
-    if (!same(cursor, this.cursor)) this.set({ cursor, slice: cursor[Z] });
+    this.cursor = cursor;
   }
 
   showHide(name) {

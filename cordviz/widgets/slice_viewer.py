@@ -12,12 +12,11 @@ import numpy as np
 import traitlets as t
 
 from .._validation import check_choice
-from .stills import figure_html, slices_png
+from .stills import show_with_still, slices_png
 from .volumes import Volume
 
 PLANES = ("axial", "sagittal", "coronal", "linked")
 CONVENTIONS = ("radiological", "neurological")
-STATIC_NOTE = "Interactive view: run this cell to use it. The picture is what it showed at first."
 
 
 def source(*names: str) -> str:
@@ -62,7 +61,7 @@ class SliceViewer(anywidget.AnyWidget):
     _css = source("slice_viewer.css")
 
     slice = t.Int(0).tag(sync=True)
-    cursor = t.Tuple(t.Int(), t.Int(), t.Int(), default_value=(0, 0, 0)).tag(sync=True)
+    cursor = t.Tuple(t.Int(), t.Int(), t.Int(), default_value=(0, 0, 0))
     planes = t.Unicode("linked").tag(sync=True)
     shown = t.List(t.Unicode()).tag(sync=True)
     difference = t.List(t.Unicode()).tag(sync=True)
@@ -75,6 +74,8 @@ class SliceViewer(anywidget.AnyWidget):
     levels = t.List(t.Int()).tag(sync=True)
     convention = t.Unicode("radiological").tag(sync=True)
     height = t.Int(400).tag(sync=True)
+    # Pages know the cursor by its x and y, and by `slice`: said twice, the two could run apart.
+    _point = t.Tuple(t.Int(), t.Int(), default_value=(0, 0)).tag(sync=True)
     _about = t.Dict().tag(sync=True)
 
     def __init__(self, volume: Volume, *, colours: Iterable[str], title: str, **traits: Any):
@@ -121,22 +122,8 @@ class SliceViewer(anywidget.AnyWidget):
         """PNG of what is in view, made without a browser."""
         return slices_png(self)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Show the view, and where no page can run it, the text."""
-        data, metadata = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]  # never None
-        return {**data, "text/plain": STATIC_NOTE}, metadata
-
     def _ipython_display_(self) -> None:
-        # Two outputs, as saved notebooks hold the widget but no kernel and often no network: the
-        # page hides the second, a still, as soon as the first is alive.
-        from IPython.display import display
-
-        data, metadata = self._repr_mimebundle_()
-        display(data, metadata=metadata, raw=True)
-        display(
-            {"text/html": figure_html(self._about["still"], self.still(), self._about["title"])},
-            raw=True,
-        )
+        show_with_still(self, self._about["still"], self.still(), self._about["title"])
 
     # Checks, so that what is wrong is said at the line that sets it
 
@@ -185,12 +172,11 @@ class SliceViewer(anywidget.AnyWidget):
             raise ValueError(f"difference takes two masks or none, got {proposal.value}.")
         return proposal.value
 
-    @t.observe("slice")
-    def _slice_moves_cursor(self, change: Any) -> None:
-        if self.cursor[2] != change.new:
-            self.cursor = (*self.cursor[:2], change.new)
-
     @t.observe("cursor")
-    def _cursor_moves_slice(self, change: Any) -> None:
-        if self.slice != change.new[2]:
-            self.slice = change.new[2]
+    def _cursor_moves(self, change: Any) -> None:
+        with self.hold_trait_notifications():
+            self._point, self.slice = change.new[:2], change.new[2]
+
+    @t.observe("slice", "_point")
+    def _moves_cursor(self, _: Any) -> None:
+        self.cursor = (*self._point, self.slice)

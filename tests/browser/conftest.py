@@ -107,12 +107,15 @@ class Server:
             return urllib.request.urlopen(self.url, timeout=5).status == 200
         return False
 
-    def write(self, name, cells):
+    def write(self, cells):
+        """A notebook with a name of its own: a name that was used keeps its kernel."""
+        name = f"{len(list(self.folder.glob('*.ipynb')))}.ipynb"
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(source) for source in cells],
             metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}},
         )
         nbformat.write(notebook, self.folder / name)
+        return name
 
     def kernels(self):
         return set(self.runtime.glob("kernel-*.json"))
@@ -150,6 +153,7 @@ class Kernel:
         return json.loads(text)
 
     def close(self):
+        self.client.shutdown()
         self.client.stop_channels()
 
 
@@ -178,9 +182,9 @@ class Window:
         self.elsewhere.append(route.request.url)
         return route.abort()
 
-    def lab(self, server, cells, name="test.ipynb"):
+    def lab(self, server, cells):
         """Open cells in JupyterLab and run them in a fresh kernel."""
-        server.write(name, cells)
+        name = server.write(cells)
         before = server.kernels()
         self.page.goto(f"{server.url}/lab/tree/{name}?reset")
         self._started()
@@ -215,9 +219,9 @@ class Window:
         self._started()
         self._ready()
 
-    def voila(self, server, cells, name="test.ipynb"):
+    def voila(self, server, cells):
         """Open cells as a Voila page."""
-        server.write(name, cells)
+        name = server.write(cells)
         before = server.kernels()
         self.page.goto(f"{server.url}/voila/render/{name}")
         eventually(lambda: len(server.kernels() - before), 1)
@@ -249,9 +253,9 @@ class Window:
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
     def close(self):
+        self.context.close()
         if self.kernel:
             self.kernel.close()
-        self.context.close()
 
 
 def lab_server(folder):

@@ -1,0 +1,42 @@
+"""Slices and area tied together: the page itself passes the slice on, without the kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ipywidgets
+
+from .csa_curve import CsaCurve
+from .slice_viewer import SliceViewer
+from .stills import curve_png, show_with_still, slices_png, stack
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class CsaView(ipywidgets.VBox):
+    """A `SliceViewer` over a `CsaCurve`, from `cordviz.view_csa`.
+
+    Attributes
+    ----------
+    viewer : SliceViewer
+        Slices, masks and levels.
+    curve : CsaCurve
+        Area along the cord and its options.
+    """
+
+    def __init__(self, viewer: SliceViewer, curve: CsaCurve):
+        """Tie `viewer` and `curve` together by their slice."""
+        self.viewer, self.curve = viewer, curve
+        super().__init__([viewer, curve])
+        # A link in Python as well would send pages slices that they have left already.
+        self._link = ipywidgets.jslink((viewer, "slice"), (curve, "slice"))
+
+    def table(self) -> pd.DataFrame:
+        """What the curves show, a row per slice and curve; `mask` names the curve."""
+        return self.curve.table()
+
+    def _ipython_display_(self) -> None:
+        about = self.viewer._about
+        png = stack([slices_png(self.viewer), curve_png(self.curve.figure)])
+        show_with_still(self, about["still"], png, f"{about['title']}, area along the cord")
