@@ -16,6 +16,7 @@ import numpy as np
 
 from ._panels import CONTOUR_COLOURS, level_name
 from ._sessions import Item
+from ._statistics import AREAS
 from ._study_figures import RATER, shown_name
 from ._summary import Variability, subjects_needed
 from ._tiles import CordView
@@ -45,7 +46,7 @@ h1{font-size:25px}h2{font-size:19px;margin-top:40px}
 .table{overflow-x:auto}table{border-collapse:collapse;font-size:12.5px;margin:10px 0}
 th,td{padding:3px 9px;text-align:right;border-bottom:1px solid #E3E7EA;white-space:nowrap}
 th{font-weight:600}td:first-child,th:first-child{text-align:left}
-.note{color:#5C6870;font-size:13px}.wide td{white-space:normal}
+.note{color:#5C6870;font-size:13px}
 figure{margin:14px 0}figcaption{font-size:13px;color:#5C6870}figure img{max-width:100%}
 code{font-size:12px}.key{padding:0 6px;border-radius:3px;color:#111}
 """
@@ -61,7 +62,7 @@ def what(study: pd.DataFrame, over: Any) -> str:
     return (
         f"<p>{len(lists['subject'])} subjects · {contrasts} · {', '.join(lists['method'])} · "
         f"{where}.<br><b>{failed}</b> of {len(study)} images could not be measured; their reasons "
-        f"are in the last table.{raters if _rated(study) else ''} Not a medical device.</p>"
+        f"are below the last heading.{raters if _rated(study) else ''} Not a medical device.</p>"
     )
 
 
@@ -108,7 +109,8 @@ def _tests(rows: pd.DataFrame) -> str:
         "effect size d [95 %]": ("d", "d_low", "d_high"),
     }
     for title, (value, low, high) in intervals.items():
-        shown[title] = text[value] + " [" + text[low] + ", " + text[high] + "]"
+        inside = " [" + text[low] + ", " + text[high] + "]"
+        shown[title] = text[value] + inside.where(rows[low].notna(), "")
     for title, value in {
         "Wilcoxon p (corrected)": "wilcoxon_p",
         "TOST p (corrected)": "tost_p",
@@ -226,7 +228,7 @@ def mosaic(image: Nifti1Image, masks: dict[str, Nifti1Image], colour: dict[str, 
     size = (PIXELS, round(tiles.size_mm[1] * scale))
     page = np.array(Image.fromarray(tiles.grey).resize(size, Image.Resampling.BICUBIC))
     page = np.repeat(page[..., None], 3, axis=2)
-    for name, mask in tiles.masks.items():
+    for name, mask in reversed(tiles.masks.items()):  # the first method on top
         inside = np.array(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR)) >= 125
         page[inside & ~binary_erosion(inside, iterations=2)] = ImageColor.getrgb(colour[name])
     jpeg = io.BytesIO()
@@ -235,15 +237,20 @@ def mosaic(image: Nifti1Image, masks: dict[str, Nifti1Image], colour: dict[str, 
 
 
 def provenance(study: pd.DataFrame) -> str:
-    """Every row with its hashes; what went wrong in words."""
-    columns = ["subject", "contrast", "method", "told_contrast", "csa_mm2", "csa_hard_mm2"]
-    table = study[[*columns, "truth_mm2", "n_slices", "n_missing", "error", "note"]].copy()
-    for name in ("error", "note"):
-        table[name] = [html.escape(str(text)) for text in table[name]]
+    """What went wrong in words, and every row with its hashes."""
+    columns = ["subject", "contrast", "method"]
+    told = []
+    for kind in ("error", "note"):
+        for *where, text in study.loc[study[kind] != "", [*columns, kind]].itertuples(index=False):
+            name = " · ".join(shown_name(str(part)) for part in where)
+            told.append(f"<li>{html.escape(name)}: {html.escape(str(text))}</li>")
+    table = study[[*columns, *AREAS.values(), "truth_mm2", "n_slices", "n_missing"]].copy()
     for name in ("image_sha256", "method_sha256"):
         table[name] = [f"<code>{str(value)[:12]}</code>" for value in study[name]]
-    first = '<p class="note">First 12 digits of each hash; study.csv has them all.</p>'
-    return first + _plain(table).replace("<table", '<table class="wide"', 1)
+    return (
+        f"<ul>{''.join(told)}</ul>{_plain(table)}"
+        '<p class="note">First 12 digits of each hash; study.csv has them all.</p>'
+    )
 
 
 def file_name(method: str) -> str:

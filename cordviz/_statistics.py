@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -79,9 +80,12 @@ def across(wide: pd.DataFrame) -> dict[str, Any]:
     import pingouin
 
     long = wide.reset_index().melt("subject", var_name="contrast", value_name="y")
-    icc = pingouin.intraclass_corr(long, targets="subject", raters="contrast", ratings="y")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # pingouin's own calls of pandas
+        icc = pingouin.intraclass_corr(long, targets="subject", raters="contrast", ratings="y")
+        names = {"dv": "y", "within": "contrast", "subject": "subject"}
+        anova = pingouin.rm_anova(long, **names, correction=True)
     single = icc[icc["Type"] == "ICC(A,1)"].iloc[0]
-    anova = pingouin.rm_anova(long, dv="y", within="contrast", subject="subject", correction=True)
     result["icc"], (result["icc_low"], result["icc_high"]) = single["ICC"], single["CI95"]
     result["anova_F"] = anova["F"].iloc[0]
     result["anova_p"] = anova["p_GG_corr" if "p_GG_corr" in anova else "p_unc"].iloc[0]
@@ -98,25 +102,27 @@ def compare_pairs(
     mean, sd, n = float(x.mean()), float(x.std(ddof=1)) if len(x) > 1 else np.nan, len(x)
     names = ("low", "high", "d", "d_low", "d_high", "wilcoxon_p", "tost_p")
     result: dict[str, float] = {"difference_mm2": mean, **dict.fromkeys(names, np.nan)}
-    if n < FEWEST:
+    if n < FEWEST or np.isnan(x).any():
         return result
-    if np.allclose(x, mean):  # no spread: nothing to test, the mean says it all
-        result["wilcoxon_p"] = 1.0 if np.isclose(mean, 0) else np.nan
-        return result | {"low": mean, "high": mean, "tost_p": float(abs(mean) >= margin)}
     import pingouin
 
+    result["wilcoxon_p"] = 1.0 if np.allclose(x, 0) else stats.wilcoxon(x).pvalue
+    if np.allclose(x, mean):  # no spread: nothing to infer, the mean says it all
+        return result | {"low": mean, "high": mean, "tost_p": float(abs(mean) >= margin)}
     result["low"], result["high"] = stats.ttest_1samp(x, 0).confidence_interval(0.9)
     result["d"] = mean / sd
     if n >= FEWEST_TO_RESAMPLE:
-        boot = stats.bootstrap((x,), _effect, n_resamples=RESAMPLES, method="percentile", rng=rng)
+        with np.errstate(invalid="ignore"):  # a resample of one person has no spread
+            boot = stats.bootstrap(
+                (x,), _effect, n_resamples=RESAMPLES, method="percentile", rng=rng
+            )
         result["d_low"], result["d_high"] = boot.confidence_interval
-    result["wilcoxon_p"] = stats.wilcoxon(x).pvalue
     result["tost_p"] = pingouin.tost(x, np.zeros(n), bound=margin, paired=True)["pval"].iloc[0]
     return {name: float(number) for name, number in result.items()}
 
 
 def _effect(x: np.ndarray, axis: int) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):  # a resample of one person
+    with np.errstate(divide="ignore", invalid="ignore"):
         return x.mean(axis=axis) / x.std(axis=axis, ddof=1)
 
 

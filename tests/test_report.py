@@ -1,0 +1,152 @@
+"""A report is whole, needs nothing beside it, and goes on after a stop."""
+
+import re
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from cordviz import _comparison, cli, report
+from cordviz.cli import main
+from cordviz.report import write_report
+
+METHODS = ["propseg"]
+
+
+def cord(radius, seed, bright):
+    """A noisy image of a straight cord with its mask and its discs."""
+    x, y = np.indices((41, 41, 18))[:2] - 20
+    mask = np.hypot(x, y) <= radius
+    noise = np.random.default_rng(seed).normal(0, 3, mask.shape)
+    data = np.where(mask, 300, 100) if bright else np.where(mask, 100, 300)
+    discs = np.zeros(mask.shape, "u1")
+    discs[20, 28, 16], discs[20, 28, 9], discs[20, 28, 2] = 2, 3, 4
+    affine = np.diag([0.9, 0.9, 3.0, 1.0])
+    arrays = (data + noise).astype("f4"), mask.astype("u1"), discs
+    return [nib.Nifti1Image(array, affine) for array in arrays]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A data set of three people, T1w and T2w, with masks and discs; one image is broken."""
+    root = tmp_path_factory.mktemp("bids")
+    for person in (1, 2, 3):
+        anat = root / f"sub-{person:02d}" / "anat"
+        anat.mkdir(parents=True)
+        for contrast in ("T1w", "T2w"):
+            image, mask, discs = cord(5 + 0.4 * person, person, contrast == "T1w")
+            stem = anat / f"sub-{person:02d}_{contrast}"
+            image.to_filename(f"{stem}.nii.gz")
+            mask.to_filename(f"{stem}_seg.nii.gz")
+            discs.to_filename(f"{stem}_label-discs_dlabel.nii.gz")
+    (root / "sub-03" / "anat" / "sub-03_T1w.nii.gz").write_bytes(b"broken")
+    return root
+
+
+@pytest.fixture
+def no_browser(monkeypatch):
+    monkeypatch.setattr(report, "png_figures", lambda figures: ({}, "no browser <here>"))
+
+
+def test_the_report_is_one_whole_file(folder, tmp_path, no_browser, capfd):
+    out = tmp_path / "out"
+    code = main(
+        ["compare", str(folder), "--methods", "propseg,masks", "-o", str(out), "--jobs", "1"]
+    )
+    assert code == 0, capfd.readouterr().err
+    assert capfd.readouterr().out.strip() == str(out / "report.html")
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert not re.findall(r'<(?:script|img|link|iframe)\b[^>]*(?:src|href)="(?!data:)', page)
+    assert page.count("data:image/jpeg;base64,") == 5  # a mosaic per image that has a mask
+    for text in (
+        "2 of 3 subjects kept", "not NIfTI", "De Leener", "margin ±2 mm²", "levels C2, C3",
+        "no browser &lt;here&gt;", "<b>2</b> of 12", "Not a medical device",
+    ):  # fmt: skip
+        assert text in page, text
+    study = pd.read_csv(out / "study.csv")
+    assert len(study) == 12
+    assert study["image_sha256"].notna().sum() == 12
+    assert all(sha[:12] in page for sha in study["image_sha256"])
+    assert not list(out.glob(".cordviz-*"))
+
+
+def test_tables_hold_what_the_study_holds(folder, tmp_path, no_browser):
+    out = tmp_path / "out"
+    assert main(["compare", str(folder), "--methods", "masks", "-o", str(out), "--jobs", "1"]) == 0
+    study = pd.read_csv(out / "study.csv").set_index(["subject", "contrast"])
+    slices = pd.read_csv(out / "slices.csv")
+    near = slices[slices["level"].isin([2, 3])].groupby(["subject", "contrast"])["area_mm2"].mean()
+    assert near.to_dict() == pytest.approx(study["csa_mm2"].dropna().to_dict(), rel=1e-6)
+    sct = pd.read_csv(out / "csa_sct.csv").set_index("Filename")
+    assert list(sct.columns[:5]) == [
+        "Timestamp", "SCT Version", "Slice (I->S)", "VertLevel", "DistancePMJ",
+    ]  # fmt: skip
+    for (subject, contrast), area in study["csa_mm2"].dropna().items():
+        assert sct.loc[f"{subject}_{contrast}_masks", "MEAN(area)"] == pytest.approx(area)
+    assert (out / "csa_by_contrast.html").is_file()
+
+
+def test_started_again_it_computes_nothing(folder, tmp_path, no_browser, monkeypatch):
+    options = {"methods": METHODS, "contrasts": ["T2w"], "progress": False}
+    write_report(folder, tmp_path / "out", **options)
+    before = {f.name: f.read_bytes() for f in (tmp_path / "out").glob("*.csv")}
+
+    def never(*args, **kwargs):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(_comparison, "segment_cord", never)
+    monkeypatch.setattr(_comparison, "measure_shape", never)
+    write_report(folder, tmp_path / "out", **options)
+    after = {f.name: f.read_bytes() for f in (tmp_path / "out").glob("*.csv")}
+    del before["csa_sct.csv"], after["csa_sct.csv"]  # it holds the time of day
+    assert before == after
+
+
+def test_stopped_half_way_nothing_is_half_written(folder, tmp_path, no_browser, monkeypatch):
+    out = tmp_path / "out"
+    done = []
+    segment = _comparison.segment_cord
+
+    def stops(*args, **kwargs):
+        if len(done) == 1:
+            raise KeyboardInterrupt
+        done.append(1)
+        return segment(*args, **kwargs)
+
+    words = ["compare", str(folder), "--methods", "propseg", "-o", str(out), "--jobs", "1"]
+    words += ["--contrasts", "T2w"]
+    monkeypatch.setattr(_comparison, "segment_cord", stops)
+    assert main(words) == 130
+    assert {f.name for f in out.iterdir()} == {"cache"}
+    assert not list((out / "cache").glob(".cordviz-*"))
+    done.clear()
+    monkeypatch.setattr(
+        _comparison, "segment_cord", lambda *a, **k: (done.append(1), segment(*a, **k))[1]
+    )
+    assert main(words) == 0
+    assert len(done) == 2  # of three
+    assert (out / "report.html").is_file()
+
+
+def test_nobody_complete_still_gives_areas(folder, tmp_path, no_browser):
+    path = write_report(folder / "sub-03", tmp_path / "out", methods=METHODS, progress=False)
+    page = path.read_text(encoding="utf-8")
+    assert "No statistics" in page
+    assert pd.read_csv(tmp_path / "out" / "study.csv")["csa_mm2"].notna().sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-o", "out"], "Give a FOLDER or --simulated"),
+        (["nowhere", "-o", "out"], "There is no folder nowhere"),
+        (["--simulated", "2", "--methods", "masks", "-o", "out"], "methods must be one of"),
+        (["--simulated", "0", "-o", "out"], "0 is not in the range"),
+    ],
+)
+def test_a_wrong_command_line_is_one_plain_line(tmp_path, monkeypatch, capfd, words, message):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["compare", *words]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert message in line

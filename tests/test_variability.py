@@ -1,0 +1,411 @@
+"""A comparison measures the same slices for all methods, survives bad images, repeats no work."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+import cordviz as cv
+from cordviz import _comparison
+from cordviz.variability import compare_contrasts, simulated_raters
+
+COLUMNS = [
+    "subject", "contrast", "method", "csa_mm2", "csa_hard_mm2", "truth_mm2", "n_slices",
+    "n_missing", "told_contrast", "error", "note", "seconds", "mask", "image_sha256",
+    "method_sha256", "version",
+]  # fmt: skip
+
+
+def phantom(spacing=(0.8, 0.8, 3.0), radius=5.0, codes="RAS", bright=False):
+    """Image, exact soft mask and levels (C2 above z = 0, C3 below) of a straight cord."""
+    half = np.array([16.0, 16.0, 30.0])
+    shape = np.round(2 * half / spacing).astype(int)
+    affine = np.diag([*spacing, 1.0])
+    affine[:3, 3] = -(shape - 1) / 2 * spacing
+    fine = 8
+    axes = [
+        (np.arange(n * fine) + 0.5) / fine * s - n * s / 2
+        for n, s in zip(shape[:2], spacing[:2], strict=True)
+    ]
+    disc = np.hypot(axes[0][:, None], axes[1]) <= radius
+    soft = disc.reshape(shape[0], fine, shape[1], fine).mean(axis=(1, 3)).astype("f4")
+    soft = np.repeat(soft[..., None], shape[2], axis=2)
+    z = affine[2, 3] + np.arange(shape[2]) * spacing[2]
+    levels = np.where(z > 0, 2, 3) * (np.abs(z) < 24) * (soft > 0.5)
+    noise = np.random.default_rng(0).normal(0, 2, shape)
+    data = (300 * soft if bright else 300 - 200 * soft) + noise
+    images = [
+        nib.Nifti1Image(d.astype(t), affine)
+        for d, t in ((data, "f4"), (soft, "f4"), (levels, "u1"))
+    ]
+    if codes != "RAS":
+        images = [cv.images.reorient(image, codes) for image in images]
+    return images
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """One cord as T2w and, on another grid and orientation, as T1w."""
+    t2, t2_mask, levels = phantom()
+    t1, t1_mask, t1_levels = phantom((1.0, 1.0, 2.0), codes="PSR", bright=True)
+    return {
+        "images": {"T1w": t1, "T2w": t2},
+        "masks": {"T1w": t1_mask, "T2w": t2_mask},
+        "levels": {"T1w": t1_levels, "T2w": levels},
+    }
+
+
+def compare(pair, **options):
+    defaults = {"methods": {"given": pair["masks"]}, "levels": pair["levels"], "cache": False}
+    return compare_contrasts(pair["images"], **{**defaults, "progress": False, **options})
+
+
+# What is measured
+
+
+def test_areas_are_those_of_measure_shape_over_the_levels(pair):
+    study = compare(pair)
+    assert list(study) == COLUMNS
+    for row in study.itertuples():
+        table = cv.measure_shape(pair["masks"][row.contrast], levels=pair["levels"][row.contrast])
+        assert row.csa_mm2 == pytest.approx(cv.mean_csa(table))
+        assert row.n_slices == table["level"].isin([2, 3]).sum()
+        assert (row.n_missing, row.error) == (0, "")
+
+
+def test_soft_sum_and_area_cut_at_one_half_are_told_apart(pair):
+    study = compare(pair)
+    assert study["csa_mm2"].to_numpy() == pytest.approx(np.pi * 25, rel=0.002)
+    mask = pair["masks"]["T2w"]
+    hard = nib.Nifti1Image((mask.get_fdata() >= 0.5).astype("u1"), mask.affine)
+    count = hard.get_fdata().sum(axis=(0, 1))[0] * 0.64
+    assert study.set_index("contrast").loc["T2w", "csa_hard_mm2"] == pytest.approx(count)
+    cut = compare(pair, methods={"hard": {"T2w": hard}}, contrasts=["T2w"]).iloc[0]
+    assert cut["csa_mm2"] == pytest.approx(cut["csa_hard_mm2"])
+
+
+def test_only_the_slices_of_the_levels_count(pair):
+    """A mask that grows below C2 must not change the area over C2."""
+    mask = pair["masks"]["T2w"]
+    data = mask.get_fdata(dtype=np.float32).copy()
+    data[12:28, 12:28, :8] = 1
+    grown = {"grown": {"T2w": nib.Nifti1Image(data, mask.affine)}}
+    options = {"contrasts": ["T2w"], "methods": [{"given": pair["masks"]}, grown]}
+    upper = compare(pair, over=(2,), **options)["csa_hard_mm2"]
+    assert upper.iloc[0] == pytest.approx(upper.iloc[1], rel=0.01)  # the centreline bends a little
+    both = compare(pair, **options)["csa_mm2"]
+    assert both.iloc[1] > 1.2 * both.iloc[0]
+
+
+def test_levels_of_one_image_serve_all_grids(pair):
+    own = compare(pair)
+    carried = compare(pair, levels=pair["levels"]["T2w"])
+    assert carried["csa_mm2"].to_numpy() == pytest.approx(own["csa_mm2"].to_numpy(), rel=1e-4)
+    assert carried["n_slices"].tolist() == own["n_slices"].tolist()
+
+
+def test_every_slice_counts_where_that_is_asked_for(pair):
+    study = compare(pair, levels=None, over=None)
+    assert study["n_slices"].tolist() == [30, 20]
+
+
+def test_per_slice_rows_average_to_the_areas(pair):
+    rows = compare(pair, per_slice=True)
+    near = rows[rows["level"].isin([2, 3])].groupby("contrast")["area_mm2"].mean()
+    study = compare(pair).set_index("contrast")["csa_mm2"]
+    assert near.to_dict() == pytest.approx(study.to_dict())
+
+
+def test_a_truth_is_measured_on_the_same_slices(pair):
+    small = phantom(radius=4.0)[1]
+    study = compare(pair, methods={"small": {"T2w": small}}, truth=pair["masks"], contrasts=["T2w"])
+    assert study["truth_mm2"].iloc[0] == pytest.approx(np.pi * 25, rel=0.002)
+    assert study["csa_mm2"].iloc[0] == pytest.approx(np.pi * 16, rel=0.002)
+
+
+def test_four_dimensional_images_are_averaged(pair):
+    image = pair["images"]["T2w"]
+    series = np.stack([image.get_fdata(), image.get_fdata() + 1], axis=3)
+    study = compare_contrasts(
+        {"fMRI": nib.Nifti1Image(series, image.affine)},
+        methods="propseg", levels=pair["levels"]["T2w"], cache=False, progress=False,
+    )  # fmt: skip
+    assert study["error"].tolist() == [""]
+    assert study["csa_mm2"].iloc[0] == pytest.approx(np.pi * 25, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("contrast", "told"), [("fMRI", "t2"), ("MT-on", "t2s"), ("MT-off", "t1"), ("DWI", "dwi")]
+)
+def test_specific_methods_are_told_the_closest_contrast_and_agnostic_none(
+    pair, monkeypatch, contrast, told
+):
+    heard = {}
+
+    def segment(image, *, method, contrast, progress):
+        heard[method] = contrast
+        return pair["masks"]["T2w"]
+
+    monkeypatch.setattr(_comparison, "segment_cord", segment)
+    study = compare_contrasts(
+        {contrast: pair["images"]["T2w"]}, methods=["propseg", "deepseg", "agnostic"],
+        levels=pair["levels"]["T2w"], cache=False, progress=False,
+    )  # fmt: skip
+    assert heard == {"propseg": told, "deepseg": told, "agnostic": None}
+    assert study["told_contrast"].tolist() == [told, told, ""]
+
+
+# What is compared
+
+
+def test_sessions_come_as_mapping_list_or_subjects(pair):
+    images = {"T2w": pair["images"]["T2w"]}
+    options = {"methods": {"given": pair["masks"]}, "levels": pair["levels"]["T2w"]}
+    options |= {"cache": False, "progress": False}
+    for session, names in (
+        (images, ["subject"]),
+        ([images, images], ["subject-01", "subject-02"]),
+        ({"Ann": images, "Bob": images}, ["Ann", "Bob"]),
+    ):
+        assert compare_contrasts(session, **options)["subject"].tolist() == names
+
+
+def test_masks_and_levels_may_differ_by_subject(pair):
+    small = phantom(radius=4.0)[1]
+    people = {name: {"T2w": pair["images"]["T2w"]} for name in ("Ann", "Bob")}
+    masks = {"Ann": {"T2w": pair["masks"]["T2w"]}, "Bob": {"T2w": small}}
+    levels = dict.fromkeys(people, pair["levels"]["T2w"])
+    study = compare_contrasts(
+        people, methods={"given": masks}, levels=levels, cache=False, progress=False
+    )
+    assert study["csa_mm2"].tolist() == pytest.approx([np.pi * 25, np.pi * 16], rel=0.002)
+
+
+def test_a_folder_brings_levels_from_discs_and_soft_truth(pair, tmp_path):
+    image, mask, _ = phantom()
+    anat = tmp_path / "sub-01" / "anat"
+    anat.mkdir(parents=True)
+    discs = np.zeros(image.shape, "u1")
+    for label, z in ((2, 18), (3, 10), (4, 2)):
+        discs[20, 28, z] = label
+    for name, one in (
+        ("sub-01_T2w", image),
+        ("sub-01_T1w", pair["images"]["T1w"]),
+        ("sub-01_T2w_label-SC_seg", mask),
+        ("sub-01_T2w_label-SC_softseg", mask),
+        ("sub-01_T2w_label-discs_dlabel", nib.Nifti1Image(discs, image.affine)),
+    ):
+        one.to_filename(anat / f"{name}.nii.gz")
+    study = compare_contrasts(tmp_path, methods={"given": pair["masks"]}, progress=False)
+    assert study["contrast"].tolist() == ["T1w", "T2w"]
+    assert study["csa_mm2"].tolist() == pytest.approx([np.pi * 25] * 2, rel=0.002)
+    assert study["truth_mm2"].isna().tolist() == [True, False]
+    assert (study["n_slices"] > 5).all()
+
+
+def test_a_simulated_study_knows_its_levels_and_truth():
+    study = cv.datasets.load_simulated_study(1)
+    methods = [simulated_raters(study, convention=name) for name in ("published", "zero")]
+    table = compare_contrasts(study, methods=methods, contrasts=["T2star"], progress=False)
+    published, zero = table["csa_mm2"]
+    assert table["method"].tolist() == [
+        "simulated rater (published offsets)", "simulated rater (zero offsets)",
+    ]  # fmt: skip
+    assert table["truth_mm2"].iloc[0] == pytest.approx(
+        np.mean([study["sim-01"].csa_mm2[level] for level in (2, 3)]), rel=0.02
+    )
+    assert published > zero + 2  # T2*w is drawn 0.16 mm too wide: about 4.5 mm²
+
+
+# What goes wrong
+
+
+def test_a_failed_image_is_a_row_with_its_reason(pair, tmp_path):
+    (bad := tmp_path / "bad.nii.gz").write_bytes(b"not an image")
+    noise = np.random.default_rng(0).normal(100, 5, (40, 40, 20)).astype("f4")
+    images = {
+        "T2w": pair["images"]["T2w"],
+        "T1w": bad,
+        "DWI": nib.Nifti1Image(noise, pair["images"]["T2w"].affine),
+        "MT-on": tmp_path / "missing.nii.gz",
+    }
+    study = compare_contrasts(
+        images, methods=["propseg", {"given": {"T2w": pair["masks"]["T2w"]}}],
+        levels=pair["levels"]["T2w"], cache=False, progress=False,
+    ).set_index(["contrast", "method"])  # fmt: skip
+    assert study["csa_mm2"].notna().sum() == 2
+    reasons = study["error"].to_dict()
+    assert reasons["T2w", "propseg"] == reasons["T2w", "given"] == ""
+    assert "not NIfTI" in reasons["T1w", "propseg"]
+    assert "cord" in reasons["DWI", "propseg"]
+    assert "missing.nii.gz" in reasons["MT-on", "propseg"]
+    assert "no mask" in reasons["DWI", "given"]
+
+
+def test_warnings_become_notes(pair):
+    mask = pair["masks"]["T2w"]
+    data = mask.get_fdata(dtype=np.float32).copy()
+    data[..., 9] = 0
+    gap = {"gap": {"T2w": nib.Nifti1Image(data, mask.affine)}}
+    study = compare(pair, methods=gap, contrasts=["T2w"])
+    assert "gap" in study["note"].iloc[0]
+    assert study["n_missing"].iloc[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"methods": "propsegg"}, ValueError, "Did you mean 'propseg'"),
+        ({"methods": []}, ValueError, "at least one method"),
+        ({"methods": {"given": 3}}, TypeError, "contrast: mask"),
+        ({"methods": ["agnostic", {"agnostic": {}}]}, ValueError, "twice"),
+        ({"levels": None}, ValueError, "levels are unknown"),
+        ({"contrasts": ["T2star"]}, ValueError, "contrasts must be one of"),
+    ],
+)
+def test_bad_input_is_refused_before_any_work(pair, options, error, message):
+    with pytest.raises(error, match=message):
+        compare(pair, **options)
+
+
+def test_bad_sessions_are_refused(pair, tmp_path):
+    with pytest.raises(TypeError, match="simulated study; got int"):
+        compare_contrasts(3)
+    with pytest.raises(ValueError, match="at least one image"):
+        compare_contrasts([])
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        compare_contrasts(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="unknown"):
+        compare_contrasts({"wobble": pair["images"]["T2w"]}, methods="propseg")
+
+
+# The cache
+
+
+def test_a_second_run_computes_nothing(pair, tmp_path, monkeypatch):
+    options = {"methods": ["propseg", {"given": pair["masks"]}], "cache": tmp_path / "kept"}
+    first = compare(pair, **options)
+    assert first["error"].tolist() == [""] * 4
+
+    def never(*args, **kwargs):
+        raise AssertionError("computed again")
+
+    for name in ("segment_cord", "measure_shape", "mean_csa"):
+        monkeypatch.setattr(_comparison, name, never)
+    again = compare(pair, **options)
+    pd.testing.assert_frame_equal(first, again)
+    assert all(Path(file).is_file() for file in again["mask"])
+
+
+def test_whatever_changes_is_measured_again(pair, tmp_path):
+    cache = {"cache": tmp_path / "kept", "contrasts": ["T2w"]}
+    first = compare(pair, **cache)["csa_mm2"].iloc[0]
+    small = {"given": {"T2w": phantom(radius=4.0)[1]}}
+    assert compare(pair, methods=small, **cache)["csa_mm2"].iloc[0] < 0.8 * first
+    levels = pair["levels"]["T2w"]
+    upper = nib.Nifti1Image(np.asarray(levels.dataobj) * (np.arange(20) > 14), levels.affine)
+    assert compare(pair, levels=upper, over=(2,), **cache)["n_slices"].iloc[0] == 3
+    changed = {"T2w": nib.Nifti1Image(pair["images"]["T2w"].get_fdata() + 1, levels.affine)}
+    study = compare_contrasts(
+        changed, methods={"given": pair["masks"]}, levels=levels, cache=tmp_path / "kept",
+        progress=False,
+    )  # fmt: skip
+    assert study["image_sha256"].iloc[0] != compare(pair, **cache)["image_sha256"].iloc[0]
+
+
+def test_changed_weights_never_meet_old_masks(monkeypatch):
+    item = cv._sessions.Item("s", "T2w", None)
+    hashes = {m: _comparison._method_hash(m, item) for m in ("propseg", "agnostic")}
+    assert len(set(hashes.values())) == 2
+    weights = Path(_comparison.__file__).parent / "segmentation" / "weights" / "agnostic.pt"
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda p: b"new" if p == weights else read(p))
+    _comparison._code_hash.cache_clear()
+    after = {m: _comparison._method_hash(m, item) for m in ("propseg", "agnostic")}
+    _comparison._code_hash.cache_clear()
+    assert after["propseg"] == hashes["propseg"]
+    assert after["agnostic"] != hashes["agnostic"]
+
+
+def test_killed_half_way_it_goes_on_where_it_was(pair, tmp_path):
+    for name in ("images", "masks"):
+        for contrast, image in pair[name].items():
+            image.to_filename(tmp_path / f"{name}_{contrast}.nii.gz")
+    pair["levels"]["T2w"].to_filename(tmp_path / "levels.nii.gz")
+    script = textwrap.dedent("""
+        import os, sys
+        import cordviz as cv
+        from cordviz import _comparison
+        done, segment = [], _comparison.segment_cord
+        def counted(image, **options):
+            if len(done) == int(sys.argv[1]):
+                os._exit(9)
+            done.append(1)
+            return segment(image, **options)
+        _comparison.segment_cord = counted
+        images = {c: f"images_{c}.nii.gz" for c in ("T1w", "T2w")}
+        study = cv.compare_contrasts(images, methods="propseg", levels="levels.nii.gz",
+                                     cache="kept", progress=False)
+        print(len(done), study.csa_mm2.notna().sum())
+    """)
+    run = [sys.executable, "-c", script]
+    place = {"cwd": tmp_path, "capture_output": True, "text": True, "env": dict(os.environ)}
+    assert subprocess.run([*run, "1"], **place).returncode == 9
+    for file in (tmp_path / "kept").iterdir():  # whole files only
+        json.loads(file.read_text()) if file.suffix == ".json" else nib.load(file).get_fdata()
+    second = subprocess.run([*run, "9"], **place)
+    assert second.stdout.split() == ["1", "2"], second.stderr
+
+
+# In parallel
+
+
+def test_a_dask_cluster_gives_the_same_study(pair, tmp_path):
+    import joblib
+    from dask.distributed import Client, LocalCluster
+
+    serial = compare(pair, methods="propseg").drop(columns="seconds")
+    cluster = LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None,
+        local_directory=tmp_path,
+    )  # fmt: skip
+    with cluster, Client(cluster) as client, joblib.parallel_config(backend="dask"):
+        before = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.transition_counter)
+        spread = compare(pair, methods="propseg").drop(columns="seconds")
+        after = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.transition_counter)
+    pd.testing.assert_frame_equal(serial, spread)
+    assert after > before  # it was the cluster that worked
+
+
+# Real masks
+
+
+@pytest.mark.realdata
+def test_real_masks_give_the_areas_of_the_reference(shared_data):
+    """SCT's own figures for every hard mask of gm_challenge and of spinegeneric."""
+    folder = shared_data / "reference" / "sct_process_segmentation"
+    runs = json.loads((folder / "manifest.json").read_text())["runs"]
+    expected, masks = {}, {}
+    for run in runs:
+        if run["csv"].endswith("__whole.csv") and run["csv"].startswith(
+            ("gmchallenge", "spinegen")
+        ):
+            name = run["csv"].removesuffix("__whole.csv")
+            contrast = "T1w" if "_T1w" in name else "T2w" if "_T2w" in name else "T2star"
+            expected[name] = float(pd.read_csv(folder / run["csv"])["MEAN(area)"].iloc[0])
+            masks[name] = {contrast: shared_data / "real" / run["mask"]}
+    assert len(masks) > 20
+    study = compare_contrasts(
+        masks, methods={"manual": masks}, over=None, cache=False, progress=False
+    ).set_index("subject")
+    assert (study["error"] == "").all()
+    ratio = study["csa_mm2"] / pd.Series(expected)
+    assert ratio.max() < 1.01
+    assert ratio.min() > 0.99
