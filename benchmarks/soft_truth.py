@@ -109,7 +109,7 @@ def main(n: int, transform: str, deform: bool) -> None:
 
 
 def cells(values: np.ndarray, style: str) -> str:
-    return "".join(f"{value:>9{style}}" for value in values)
+    return "".join(f"{format(value, style):>9}" for value in values)
 
 
 if __name__ == "__main__":
