@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
     from .widgets.csa_view import CsaView
+    from .widgets.disc_labeller import DiscLabeller
     from .widgets.slice_viewer import SliceViewer
 
 CROP_MM = 40.0  #: sent to the browser around the masks
+VERTEBRAE_MM = 60.0  #: the same where vertebrae must be told apart
 
 
 def view_segmentation(
@@ -184,6 +186,79 @@ def view_csa(
     return CsaView(viewer, curve)
 
 
+def label_discs(
+    img: ImageLike,
+    *,
+    seg: ImageLike | None = None,
+    discs: Mapping[int, Sequence[float]] | None = None,
+    suggest: Callable[[Nifti1Image], Mapping[int, Sequence[float]]] | None = None,
+) -> DiscLabeller:
+    """Mark the discs between vertebrae by hand, on a sagittal view, C2/C3 first.
+
+    A click marks the next disc, dragging corrects a mark, and the vertebral levels that follow
+    are drawn at the side at once. Keys: u undoes, Delete removes the disc touched last, Enter
+    marks the crosshair (moved with Shift and arrows).
+
+    Parameters
+    ----------
+    img : path or nibabel image
+        3-D, any orientation, in which vertebrae can be told apart.
+    seg : path or nibabel image, optional
+        Cord mask on the image's grid: the view begins at the cord, and levels are cut across
+        its direction as by `levels_from_discs`. Without it they are cut along the slices.
+    discs : mapping of int to (x, y, z), optional
+        Marks to begin with, in mm of nibabel's world (RAS+); 3 = C2/C3.
+    suggest : callable, optional
+        Takes the image (float32) and returns such a mapping, to be corrected by hand.
+
+    Returns
+    -------
+    DiscLabeller
+        A widget: `discs` is {label: (x, y, z)} in mm, as `levels_from_discs` takes it;
+        `label_image()` and `save_labels(path)` give SCT's disc labels, one voxel each.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        Unreadable input, a mask on another grid, labels that are no discs, places outside.
+
+    Examples
+    --------
+    >>> import cordviz as cv, nibabel as nib, numpy as np
+    >>> noise = np.random.default_rng(0).random((9, 20, 60))
+    >>> view = cv.label_discs(nib.Nifti1Image(noise, np.eye(4)))
+    >>> view.discs = {3: (4, 10, 40), 4: (4, 10, 25)}
+    >>> [view.levels[k] for k in (50, 30, 10)], view.next_label
+    ([2, 3, 4], 5)
+    """
+    from .widgets.disc_labeller import DiscLabeller
+
+    image = load_image(img)
+    mask = None if seg is None else load_mask(seg)
+    if mask is not None:
+        check_same_grid(mask, image, "mask", "image")
+    view = _viewer(
+        image,
+        {} if mask is None else {"mask": mask},
+        widget=DiscLabeller,
+        crop_mm=VERTEBRAE_MM,
+        grid=image,
+        seg=mask,
+        planes="sagittal",
+        height=520,
+        crosshair=False,
+        zoom_to_cord=False,
+        opacity=0.15,
+    )
+    low, high = np.quantile(view.volume.data[view.volume.box], (0.02, 0.985)).tolist()
+    if high > low:  # bone is darker than what surrounds the cord
+        view.window = low, high
+    start = discs if discs is not None or suggest is None else suggest(image)
+    if start:
+        view.discs = start
+    return view
+
+
 def _load(
     img: ImageLike, seg: ImageLike | Mapping[str, ImageLike]
 ) -> tuple[Nifti1Image, dict[str, Nifti1Image]]:
@@ -206,14 +281,21 @@ def _levels_list(levels: ImageLike | None, image: Nifti1Image) -> list[int]:
 
 
 def _viewer(
-    image: Nifti1Image, masks: dict[str, Nifti1Image], *, crop_mm: float | None, **traits: Any
-) -> SliceViewer:
+    image: Nifti1Image,
+    masks: dict[str, Nifti1Image],
+    *,
+    crop_mm: float | None,
+    widget: Any = None,
+    **traits: Any,
+) -> Any:
     from .widgets.slice_viewer import SliceViewer
     from .widgets.volumes import Volume
 
     volume = Volume.of(image, masks, crop_mm=crop_mm)
     title = f"Spinal cord with {', '.join(masks)}" if masks else "Spinal cord"
-    return _checked(SliceViewer, volume, colours=cycle(CONTOUR_COLOURS), title=title, **traits)
+    return _checked(
+        widget or SliceViewer, volume, colours=cycle(CONTOUR_COLOURS), title=title, **traits
+    )
 
 
 def _checked(widget: Any, /, *args: Any, **traits: Any) -> Any:

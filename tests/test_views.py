@@ -13,8 +13,9 @@ import pytest
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 
 from cordviz.images import load_image, load_mask
+from cordviz.levels import levels_from_discs, slice_levels
 from cordviz.morphometry import measure_shape
-from cordviz.views import view_csa, view_segmentation
+from cordviz.views import label_discs, view_csa, view_segmentation
 from cordviz.widgets.volumes import Volume
 
 SPACING = (0.8, 0.6, 2.5)  # RAS, mm
@@ -292,3 +293,74 @@ def test_the_page_gets_every_slice_of_the_curve_as_plain_numbers(csa):
 def test_bad_options_of_the_area_are_refused(neck, changes, message):
     with pytest.raises(ValueError, match=message):
         view_csa(neck[0], neck[1], **changes)
+
+
+# Discs
+
+DISCS_MM = {2: (-9.6, 4.0, 22.0), 3: (-9.6, 3.0, 12.0), 4: (-9.6, 2.0, -3.0)}  # RAS
+
+
+def test_discs_go_through_voxels_and_back_to_the_same_place(neck):
+    for codes in ("RAS", "PSR"):
+        view = label_discs(turned(neck[0], codes), discs=DISCS_MM)
+        assert list(view.discs) == [2, 3, 4]
+        for label, point in DISCS_MM.items():
+            assert (
+                np.abs(np.subtract(view.discs[label], point)) <= np.array(SPACING) / 2 + 1e-3
+            ).all()
+        assert view.next_label == 5
+
+
+def test_saved_labels_are_one_voxel_each_on_the_images_grid(neck, tmp_path):
+    image = turned(neck[0], "PSR")
+    view = label_discs(image, discs=DISCS_MM)
+    saved = nib.load(view.save_labels(tmp_path / "sub-1_label-discs_dlabel.nii.gz"))
+    assert saved.shape == image.shape
+    np.testing.assert_allclose(saved.affine, image.affine)
+    data = np.asarray(saved.dataobj)
+    assert sorted(data[data > 0].tolist()) == [2, 3, 4]
+    at = np.argwhere(data == 3)[0]
+    world = saved.affine @ [*at, 1]
+    np.testing.assert_allclose(world[:3], view.discs[3], atol=1e-3)
+
+
+@pytest.mark.parametrize("with_mask", [True, False])
+def test_levels_of_marked_discs_are_those_of_levels_from_discs(neck, with_mask):
+    view = label_discs(neck[0], seg=neck[1] if with_mask else None, discs=DISCS_MM)
+    expected = slice_levels(levels_from_discs(view.discs, neck[1]))
+    inside = np.isfinite(expected)
+    shown = np.array(view.levels)
+    if with_mask:
+        np.testing.assert_array_equal(shown[inside], expected[inside])
+    else:  # cut along the slices, the cord leans: within one of them
+        assert (shown[inside] != expected[inside]).sum() <= 3
+        assert shown[-1] == 1
+    assert {1, 2, 3, 4} == set(shown[inside])
+
+
+def test_marks_in_the_wrong_order_give_a_message_and_no_levels(neck):
+    view = label_discs(neck[0], discs={3: (0, 0, -3), 4: (0, 0, 12)})
+    assert view.levels == []
+    assert "Disc 3 is not above disc 4" in view.message
+    view.discs = {3: (0, 0, 12), 4: (0, 0, -3)}
+    assert (view.message, view.levels[-1]) == ("", 2)
+
+
+def test_suggested_discs_are_a_beginning_only(neck):
+    view = label_discs(neck[0], suggest=lambda image: {3: image.affine[:3, 3] + 10})
+    assert list(view.discs) == [3]
+    assert view.next_label == 4
+
+
+@pytest.mark.parametrize(
+    ("discs", "message"), [({99: (0, 0, 0)}, "labels 1 to 25"), ({3: (0, 0, 999)}, "inside")]
+)
+def test_discs_that_cannot_be_are_refused(neck, discs, message):
+    with pytest.raises(ValueError, match=message):
+        label_discs(neck[0], discs=discs)
+
+
+def test_nothing_marked_is_nothing_saved(neck, tmp_path):
+    with pytest.raises(ValueError, match="no disc yet"):
+        label_discs(neck[0]).save_labels(tmp_path / "discs.nii.gz")
+    assert list(tmp_path.iterdir()) == []

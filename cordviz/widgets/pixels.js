@@ -40,7 +40,9 @@ function greyPixels(pixels, [low, high]) {
     const grey = Math.round(255 * Math.min(Math.max(part, 0), 1));
     table[value] = (255 << 24) | (grey << 16) | (grey << 8) | grey;
   }
-  return Uint32Array.from(pixels, (value) => table[value]);
+  const rgba = new Uint32Array(pixels.length); // a loop: Uint32Array.from takes ten times as long
+  for (let i = 0; i < pixels.length; i++) rgba[i] = table[pixels[i]];
+  return rgba;
 }
 
 /** Tint RGBA pixels with a colour, as strongly as amount(i), 0 to 1, says. */
@@ -66,7 +68,9 @@ function outline(mask, width, height) {
   const at = (row, column) =>
     row < 0 || column < 0 || row >= height || column >= width ? 0 : mask[row * width + column];
   const cross = (a, b) => (HALF - a) / (b - a);
-  for (let row = -1; row < height; row++) {
+  const first = mask.findIndex((value) => value > 0);
+  if (first < 0) return path;
+  for (let row = Math.floor(first / width) - 1; row < height; row++) {
     for (let column = -1; column < width; column++) {
       const [a, b] = [at(row, column), at(row, column + 1)];
       const [d, c] = [at(row + 1, column), at(row + 1, column + 1)];
