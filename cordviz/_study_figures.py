@@ -196,21 +196,17 @@ def add_differences(
     )
     fig.add_hrect(bias - half, bias + half, fillcolor=_faded(colour, 0.2), line_width=0, **place)
     fig.add_hline(0, line={"color": "#C4CCD2", "width": 1}, **place)
-    for value, dash, text in (
-        (bias, "solid", f"bias {_signed(bias)} [{_signed(bias - half)}, {_signed(bias + half)}]"),
-        (bias - 1.96 * sd, "dash", f"−1.96 SD: {_signed(bias - 1.96 * sd)}"),
-        (bias + 1.96 * sd, "dash", f"+1.96 SD: {_signed(bias + 1.96 * sd)}"),
-    ):
-        above = value >= bias
-        note = {
-            "annotation_text": text,
-            "annotation_font_size": 11,
-            "annotation_borderpad": 1,
-            "annotation_bgcolor": "rgba(255,255,255,0.75)",
-        }
-        where = {"annotation_position": "top right" if above else "bottom right"}
+    for value, dash in ((bias, "solid"), (bias - 1.96 * sd, "dash"), (bias + 1.96 * sd, "dash")):
         line = {"color": colour if dash == "solid" else FAINT, "width": 1.6, "dash": dash}
-        fig.add_hline(value, line=line, **note, **where, **place)
+        fig.add_hline(value, line=line, **place)
+    text = (
+        f"bias {_signed(bias)} [{_signed(bias - half)}, {_signed(bias + half)}]"
+        f"<br>limits {_signed(bias - 1.96 * sd)} to {_signed(bias + 1.96 * sd)}"
+    )
+    top = {"x": 0.5, "y": 1, "yanchor": "bottom", "font": {"size": 11}, "showarrow": False}
+    fig.add_annotation(text=text, **top, **place)
+    fig.layout.annotations[-1].xref += " domain"
+    fig.layout.annotations[-1].yref += " domain"
     return bias - 2.2 * sd, bias + 2.2 * sd
 
 

@@ -368,7 +368,7 @@ def plot_agreement(
     >>> study = pd.DataFrame({"subject": list("abcde") * 2, "contrast": ["T1w"] * 5 + ["T2w"] * 5,
     ...                       "csa_mm2": [*range(70, 75), *range(74, 79)], "method": "m"})
     >>> cv.plot_agreement(study).layout.annotations[1].text
-    'bias −4.00 [−4.00, −4.00]'
+    'bias −4.00 [−4.00, −4.00]<br>limits −4.00 to −4.00'
     """
     check_choice(area, AREAS, "area")
     if isinstance(contrasts, str) or len(contrasts) != 2:
@@ -378,7 +378,7 @@ def plot_agreement(
         raise ValueError(f"Agreement needs at least 2 subjects with both contrasts. {counts}")
     methods = list(dict.fromkeys(kept["method"]))
     page = min(PAGE, 80 + 400 * len(methods))
-    fig, places = method_panels(methods, page, title, FONT, head=6)
+    fig, places = method_panels(methods, page, title, FONT, head=34)
     limits = []
     for number, (method, place) in enumerate(zip(methods, places, strict=True)):
         one = kept[kept["method"] == method]
@@ -391,7 +391,7 @@ def plot_agreement(
     fig.update_yaxes(range=[low - pad, high + pad])
     fig.update_xaxes(title=f"mean of {first} and {second} (mm²)")
     fig.update_yaxes(title=f"{first} − {second} (mm²)", col=1)
-    footnote(fig, methods, ["Band: 95 % interval of the bias.", counts, note])
+    footnote(fig, methods, ["Band and brackets: 95 % interval of the bias.", counts, note])
     return fig
 
 
