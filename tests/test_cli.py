@@ -259,7 +259,7 @@ BAD = {
     "absent contrast": (("segment", "ok.nii", "--method", "propseg"), "told the contrast"),
     "misspelt method": (("segment", "ok.nii", "--method", "propsegg"), "propseg"),
     "no recipe": (("train", "nothing"), "smoke"),
-    "no images to train on": (("train", "exact"), "--real"),
+    "no images to train on": (("train", "agnostic"), "--real"),
     "threshold 1": (("segment", "ok.nii", "--contrast", "t2", "--threshold", "1"), "between 0"),
     "threshold word": (("segment", "ok.nii", "--threshold", "half"), "'half' is not a valid"),
     "bad reduction": (

@@ -113,7 +113,7 @@ def test_a_recipe_draws_the_contrasts_and_the_truth_that_it_names(cache, trained
 
 
 def test_recipes_build_on_others():
-    base, specific = (training.read_recipe(training.find_recipe(n)) for n in ("exact", "t2s"))
+    base, specific = (training.read_recipe(training.find_recipe(n)) for n in ("agnostic", "t2s"))
     assert specific["real"] == base["real"]
     assert specific["train"]["batch"] == base["train"]["batch"]
     assert specific["train"]["contrasts"] == ["T2star"]
@@ -122,7 +122,7 @@ def test_recipes_build_on_others():
 def test_all_networks_that_are_compared_have_the_same_budget():
     budgets = {
         tuple(training.read_recipe(training.find_recipe(n))["train"][k] for k in ("steps", "rate"))
-        for n in ("agnostic", "t1", "t2", "t2s", "dwi")
+        for n in ("soft_truth", "t1", "t2", "t2s", "dwi")
     }
     assert len(budgets) == 1
 

@@ -16,6 +16,7 @@ from scipy import ndimage
 from .detection import STEP_MM as DETECTION_STEP_MM
 from .detection import STRIDE, best_path, cordness, make_slabs
 from .network import Network, load_network
+from .refinement import refine
 from .sampling import STEP_MM, cut_patches, paste_patches
 
 PATCH = 96  # pixels, 58 mm
@@ -107,6 +108,7 @@ def segment_soft(
         patches[moved] = run(center, moved)
     shape = slabs.shape
     kept = _keep_cord(np.clip(paste_patches(patches, shape, spacing, center), 0, 1), step)
+    kept = refine(slabs, step, kept)
     report()
     sd = None
     if uncertainty:
