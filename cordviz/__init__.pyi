@@ -2,6 +2,8 @@ from . import datasets as datasets
 from ._version import __version__ as __version__
 from .contrasts import closest_contrast as closest_contrast
 from .contrasts import guess_contrast as guess_contrast
+from .disc_detection import find_discs as find_discs
+from .disc_detection import transfer_discs as transfer_discs
 from .images import load_image as load_image
 from .images import save_mask as save_mask
 from .levels import levels_from_discs as levels_from_discs
@@ -12,6 +14,7 @@ from .morphometry import save_sct_csv as save_sct_csv
 from .plots import plot_agreement as plot_agreement
 from .plots import plot_csa_by_contrast as plot_csa_by_contrast
 from .plots import plot_csa_profile as plot_csa_profile
+from .plots import plot_discs as plot_discs
 from .plots import plot_segmentation as plot_segmentation
 from .plots import plot_soft_truth as plot_soft_truth
 from .segmentation import segment_cord as segment_cord

@@ -95,7 +95,17 @@ class CordView:
         pixel = (float(self.spacing[0]), float(self.spacing[1]))
         return Picture(_to_bytes(_arrange(grey, columns, 1), 255), masks, pixel)
 
-    def cut(self, across: int) -> tuple[Picture, np.ndarray]:
+    def columns(self, across: int, half_mm: float) -> np.ndarray:
+        """Voxels of a cut from left to right: `half_mm` to both sides of the cord's centre."""
+        along = 1 - across
+        centre = self.centres[self.slices, along]
+        half = half_mm / self.spacing[along]
+        low = max(int(np.floor(centre.min() - half)), 0)
+        high = min(int(np.ceil(centre.max() + half)), self.data.shape[along] - 1)
+        columns = np.arange(low, high + 1)
+        return columns[::-1] if across == 0 else columns  # anterior on the reader's left
+
+    def cut(self, across: int, *, half_mm: float | None = None) -> tuple[Picture, np.ndarray]:
         """Cut along the cord, curved so that it follows the cord's centre.
 
         `across` is the axis that follows the centre: 0 gives the sagittal cut (columns anterior
@@ -106,13 +116,7 @@ class CordView:
         bottom = max(self.slices[0] - pad, 0)
         rows = np.arange(min(self.slices[-1] + pad, self.data.shape[2] - 1), bottom - 1, -1)
         along = 1 - across
-        centre = self.centres[self.slices, along]
-        half = (self.half_mm + 2) / self.spacing[along]
-        low = max(int(np.floor(centre.min() - half)), 0)
-        high = min(int(np.ceil(centre.max() + half)), self.data.shape[along] - 1)
-        columns = np.arange(low, high + 1)
-        if across == 0:
-            columns = columns[::-1]  # anterior on the reader's left
+        columns = self.columns(across, half_mm or self.half_mm + 2)
         at = np.clip(self.centres[rows, across], 0, self.data.shape[across] - 1)
         first = np.minimum(at.astype(int), max(self.data.shape[across] - 2, 0))
         second = np.minimum(first + 1, self.data.shape[across] - 1)

@@ -77,7 +77,7 @@ def levels_from_discs(
     >>> np.asarray(levels.dataobj)[4, 4, [55, 45, 30, 10]].tolist()
     [1, 2, 3, 4]
     """
-    points = _read_discs(discs)
+    points = read_discs(discs)
     img = read_image(seg, name="mask")
     data, affine = mask_in_las(img)
     curve = smooth_curve(*slice_centres(data), affine)
@@ -145,7 +145,7 @@ def slice_levels(levels: ImageLike) -> np.ndarray:
     return level
 
 
-def _read_discs(discs: Any) -> dict[int, np.ndarray]:
+def read_discs(discs: Any) -> dict[int, np.ndarray]:
     """Centre of each disc in world mm."""
     if isinstance(discs, Mapping):
         points = {_label(key): _point(key, value) for key, value in discs.items()}

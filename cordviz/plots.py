@@ -19,6 +19,7 @@ from ._panels import (
     scale_bar,
 )
 from ._profiles import add_curve, add_norms, bands_of, mark_bands, profile
+from ._soft_truth_figure import Steps, draw
 from ._statistics import AREAS, complete_cases
 from ._study_figures import (
     add_contrast,
@@ -29,11 +30,10 @@ from ._study_figures import (
     method_panels,
     shown_name,
 )
-from ._soft_truth_figure import Steps, draw
 from ._tiles import CordView
 from ._validation import check_choice, check_same_grid
 from .images import ImageLike, load_image, load_mask, read_image
-from .levels import slice_levels
+from .levels import read_discs, slice_levels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,6 +154,58 @@ def plot_segmentation(
     note = {"text": "cuts follow the cord's centre", "font": {"size": 11, "color": FAINT}}
     corner = {"xref": "x3 domain", "x": 1, "xanchor": "right", "yref": "y3 domain", "y": 0}
     fig.add_annotation(**note, **corner, yanchor="top", yshift=-8, showarrow=False)
+    return fig
+
+
+def plot_discs(
+    img: ImageLike,
+    seg: ImageLike,
+    discs: ImageLike | Mapping[int, Sequence[float]],
+    *,
+    title: str | None = None,
+) -> go.Figure:
+    """Show discs and the vertebral levels between them, to judge them by eye.
+
+    Parameters
+    ----------
+    img : path or nibabel image
+        3-D, any orientation.
+    seg : path or nibabel image
+        Cord mask on the image's grid; the cut follows its centre.
+    discs : path, nibabel image, or mapping
+        Label image on any grid or ``{label: (x, y, z)}`` in mm, such as ``found.points_mm`` of
+        `find_discs` (3 = C2/C3).
+    title : str, optional
+        Heading of the figure.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        The sagittal cut, 40 mm to the front and back. Each dot belongs at the posterior edge of
+        a disc, 3 below the long body with the dens (C2). A level reaches from dot to dot.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        Unreadable input, another grid, an empty mask, discs that are none.
+
+    Examples
+    --------
+    >>> import cordviz as cv
+    >>> subject = cv.simulate_subject(seed=0)
+    >>> image, seg = subject.acquire("T1w", fov=(20, 64, 80))
+    >>> fig = cv.plot_discs(image, seg, subject.disc_points_mm)
+    >>> "C4" in [text.text for text in fig.layout.annotations]
+    True
+    """
+    from ._disc_figure import disc_figure
+
+    image, mask = load_image(img), load_mask(seg)
+    check_same_grid(mask, image, "mask", "image")
+    fig = disc_figure(image, mask, read_discs(discs), FONT)
+    if title is not None:
+        fig.update_layout(height=fig.layout.height + 30, margin={"t": 30})
+        fig.update_layout(title={"text": title, "x": 0.04, "font": {"size": 15}})
     return fig
 
 
@@ -441,9 +493,7 @@ def plot_soft_truth(
     from .soft_truth import SoftTruth
 
     if not isinstance(result, SoftTruth):
-        raise TypeError(
-            f"Expected what average_soft_truth returned, got {type(result).__name__}."
-        )
+        raise TypeError(f"Expected what average_soft_truth returned, got {type(result).__name__}.")
     fig = go.Figure()
     fig.update_layout(
         margin={"l": 0, "r": 0, "t": 0, "b": 0, "autoexpand": False},
