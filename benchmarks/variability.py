@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-STEP_S = 0.5
+STEP_S = 2.0
 
 
 def processes(root: int) -> list[int]:
