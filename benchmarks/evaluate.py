@@ -62,7 +62,7 @@ def shared_images() -> list[dict]:
         # grey levels decide: the MT-off and GRE-T1w images of the older protocol show a dark cord
         family = "t2s" if name in ("mt0", "errsm_23 mt0") else family
         rows.append(
-            {"image": name, "session": session.get(name, name), "split": split,
+            {"image": name, "session": session.get(name, f"{name} alone"), "split": split,
              "contrast": family, "load": lambda i=image: load(i), "mask": lambda m=mask: load(m)}
         )  # fmt: skip
     for name, (image, contrast) in WITHOUT_MASK.items():

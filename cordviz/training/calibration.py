@@ -15,6 +15,7 @@ from ..segmentation.network import load_network, save_network
 from ..simulation import simulate_subject
 
 FIRST_SEED = 2_000_000  # people that neither training nor evaluation sees
+LEAST_SHARE = 0.005  # of the area: repeats that agree by chance are no certainty
 COVERED = 0.683  # of the errors shall be within one standard deviation
 
 
@@ -60,11 +61,12 @@ def _areas(weights: Path, data: np.ndarray, spacing: np.ndarray) -> np.ndarray:
 
 def _fit(area: np.ndarray, spread: np.ndarray, error: np.ndarray) -> tuple[float, float]:
     def cost(log: np.ndarray) -> float:
-        sd = np.hypot(np.exp(log[0]) * area, np.exp(log[1]) * spread)
+        share, factor = max(np.exp(log[0]), LEAST_SHARE), np.exp(log[1])
+        sd = np.hypot(share * area, factor * spread)
         return float(np.mean(np.log(sd) + 0.5 * np.minimum((error / sd) ** 2, 16)))
 
     log = optimize.minimize(cost, np.log([0.02, 1.0]), method="Nelder-Mead").x
-    share, factor = np.exp(log)
+    share, factor = max(np.exp(log[0]), LEAST_SHARE), np.exp(log[1])
     sd = np.hypot(share * area, factor * spread)
     scale = np.quantile(np.abs(error) / sd, COVERED)
     return float(share * scale), float(factor * scale)
