@@ -111,7 +111,8 @@ def test_measure_without_levels_says_no_csa(run, neck):
 
 def test_segment_writes_a_mask_on_the_images_grid_with_its_sidecar(run, neck):
     image = neck / "sub-1_T2w.nii.gz"
-    code, out, err = run("segment", image, "--contrast", "t2", "-o", "mask.nii.gz", "--quiet")
+    told = "--method", "propseg", "--contrast", "t2"
+    code, out, err = run("segment", image, *told, "-o", "mask.nii.gz", "--quiet")
     assert (code, out, err) == (0, "mask.nii.gz\n", [])
     mask, source = nib.load("mask.nii.gz"), nib.load(image)
     assert mask.shape == source.shape
@@ -190,7 +191,8 @@ def test_demo_writes_png_figures_with_a_browser_and_says_why_not_without(run, ne
 def test_demo_tells_the_contrast_from_the_file_name_and_measures_with_discs(run, neck, monkeypatch):
     monkeypatch.setattr(cli, "png_figures", lambda figures: ({}, "not asked for"))
     discs = "--discs", neck / "discs.nii.gz"
-    code, out, _ = run("demo", neck / "sub-1_T2w.nii.gz", *discs, "-o", "out", "-q")
+    options = *discs, "--method", "propseg", "-o", "out", "-q"
+    code, out, _ = run("demo", neck / "sub-1_T2w.nii.gz", *options)
     assert code == 0
     assert csa_of(out) > 30
     assert "t2" in Path("out/sub-1_T2w_label-SC_softseg.json").read_text()
@@ -288,7 +290,7 @@ BAD = {
     "missing levels": (("measure", "mask.nii", "--levels", "no.nii"), "no.nii"),
     "other grid": (("measure", "mask.nii", "--levels", "small.nii"), "shape"),
     "demo of nothing": (("demo", "no_T2w.nii"), "no image at no_T2w.nii"),
-    "demo of what": (("demo", "ok.nii"), "'ok' is unknown"),
+    "demo of what": (("demo", "ok.nii", "--method", "propseg"), "'ok' is unknown"),
     "demo contrast alone": (("demo", "--contrast", "t2"), "need an IMAGE"),
     "demo into a file": (("demo", "-o", "ok.nii"), "is a file"),
 }
