@@ -20,8 +20,8 @@ from .plots import plot_soft_truth as plot_soft_truth
 from .segmentation import segment_cord as segment_cord
 from .simulation import simulate_subject as simulate_subject
 from .soft_truth import average_soft_truth as average_soft_truth
+from .variability import compare_contrasts as compare_contrasts
+from .variability import summarize_variability as summarize_variability
 from .views import label_discs as label_discs
 from .views import view_csa as view_csa
 from .views import view_segmentation as view_segmentation
-from .variability import compare_contrasts as compare_contrasts
-from .variability import summarize_variability as summarize_variability
