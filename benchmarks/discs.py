@@ -65,8 +65,8 @@ def simulated(seeds: range, fov: str, masks: str) -> None:
         print(
             f"{contrast} fov={fov} masks={masks} n={len(iou)}: IoU >= 0.9 in "
             f"{np.mean(iou_ >= 0.9):.1%}, Dice >= 0.9 in {np.mean(dice_ >= 0.9):.1%}, median IoU "
-            f"{np.median(iou_):.3f}; refused {len(refused)}, wrong level {len(wrong)}, median "
-            f"confidence {np.median(sure):.3f}, {np.median(seconds):.1f} CPU s"
+            f"{np.median(iou_):.3f}, lowest {iou_.min():.3f}; refused {len(refused)}, wrong level "
+            f"{len(wrong)}, median confidence {np.median(sure):.3f}, {np.median(seconds):.1f} CPU s"
         )
 
 
