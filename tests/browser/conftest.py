@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-SECONDS = 90  # a page or kernel may take on a busy machine; a test takes a few
+SECONDS = 120  # a page or kernel may take on a busy machine; a test takes a few
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -32,6 +32,8 @@ SCREENSHOTS = Path(
 )
 #: Messages of the page itself, not of ours.
 NOT_OURS = ("favicon", "ResizeObserver loop", "fonts", "GroupMarkerNotSet")
+#: Voila's own page asks another host for icons (aborted like all else, and none of ours).
+VOILAS_OWN = "https://cdn.jsdelivr.net/npm/@fortawesome/"
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension/notification": {
@@ -71,6 +73,7 @@ class Server:
         self.folder = folder / "work"
         self.runtime = folder / "runtime"
         self.folder.mkdir()
+        self.runtime.mkdir()
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         places = {
@@ -88,7 +91,7 @@ class Server:
             file.write_text(json.dumps(values))
         self.log = (folder / "log").open("w")
         self.process = subprocess.Popen(
-            [part.format(port=port) for part in command],
+            [part.format(port=port, runtime=self.runtime) for part in command],
             cwd=self.folder,
             env={**os.environ, **{name: str(place) for name, place in places.items()}},
             stdout=self.log,
@@ -118,7 +121,7 @@ class Server:
         return name
 
     def kernels(self):
-        return set(self.runtime.glob("kernel-*.json"))
+        return set(self.runtime.rglob("kernel-*.json"))
 
     def stop(self):
         self.process.terminate()
@@ -153,7 +156,6 @@ class Kernel:
         return json.loads(text)
 
     def close(self):
-        self.client.shutdown()
         self.client.stop_channels()
 
 
@@ -173,13 +175,15 @@ class Window:
         self.context.route("**/*", self._route)
 
     def _hear(self, message):
-        if message.type == "error" and not any(word in message.text for word in NOT_OURS):
-            self.errors.append(message.text)
+        text = f"{message.text} ({message.location.get('url')})"
+        if message.type == "error" and not any(word in text for word in (*NOT_OURS, VOILAS_OWN)):
+            self.errors.append(text)
 
     def _route(self, route):
         if route.request.url.startswith(("http://127.0.0.1", "data:", "blob:")):
             return route.continue_()
-        self.elsewhere.append(route.request.url)
+        if not route.request.url.startswith(VOILAS_OWN):
+            self.elsewhere.append(route.request.url)
         return route.abort()
 
     def lab(self, server, cells):
@@ -253,9 +257,11 @@ class Window:
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
     def close(self):
-        self.context.close()
         if self.kernel:
             self.kernel.close()
+        if self.page.url.find("/lab/") > 0:  # Voila ends its kernels with itself
+            self.page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
+        self.context.close()
 
 
 def lab_server(folder):
@@ -278,6 +284,7 @@ def voila_server(folder):
             ".",
             "--no-browser",
             "--Voila.ip=127.0.0.1",
+            "--Voila.connection_dir_root={runtime}",
             "--port={port}",
         ],
     )
