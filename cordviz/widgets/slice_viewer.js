@@ -235,8 +235,8 @@ class Panel {
     write(ctx, LETTERS[plane.row][0], width / 2, height - 6, "center", "bottom");
     ctx.font = `12px ${FONT}`;
     const number = viewer.cursor[plane.across];
-    const title = width < 190 ? plane.title.slice(0, 3) : plane.title;
-    write(ctx, `${title} ${number}${width < 190 ? "" : viewer.levelText(plane)}`, 8, 7, "left", "top");
+    const title = width < 130 ? "" : width < 190 ? plane.title.slice(0, 3) : plane.title; // beside the S
+    write(ctx, `${title} ${number}${width < 190 ? "" : viewer.levelText(plane)}`.trim(), 8, 7, "left", "top");
     const length = [50, 20, 10, 5, 2, 1].find((mm) => mm * this.scale < width / 3.2) ?? 1;
     const [x, y] = [9, height - 10];
     for (const [style, line] of [["rgba(0,0,0,0.75)", 5], ["#FFF", 2.5]]) {
@@ -510,7 +510,7 @@ class Viewer {
   }
 
   layout() {
-    const total = Math.floor(this.root.clientWidth);
+    const total = this.stage.clientWidth;
     if (!this.volume || total < 50) return;
     const visible = this.visible;
     const height = this.get("height");

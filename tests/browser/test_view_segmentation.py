@@ -151,6 +151,8 @@ def test_all_fits_into_700_px(window, lab, files):
         inner = part.bounding_box()
         assert inner["x"] >= box["x"] - 1
         assert inner["x"] + inner["width"] <= box["x"] + box["width"] + 1
+    tops = [page.locator(part).bounding_box()["y"] for part in (AXIAL, SAGITTAL, ".cordviz-rail")]
+    assert max(tops) - min(tops) < 2  # levels stand beside the slices that they name
 
 
 CUT = {
