@@ -38,7 +38,7 @@ CITATIONS = {
     "agnostic": "agnostic, one soft network for all contrasts, after the idea of Bédard et al. "
     "2025, Medical Image Analysis, arXiv 2310.15402 (own network and weights)",
 }
-SOFTWARE = ("numpy", "scipy", "pandas", "nibabel", "nilearn", "torch", "pingouin", "joblib")
+SOFTWARE = ("numpy", "scipy", "pandas", "nibabel", "nilearn", "torch", "statsmodels", "joblib")
 STYLE = """
 body{font:15px/1.5 Inter,'Helvetica Neue',Arial,'DejaVu Sans',sans-serif;color:#26323B;
 max-width:920px;margin:32px auto;padding:0 16px}
@@ -178,7 +178,7 @@ def methods_text(study: pd.DataFrame, over: Any, summary: Variability | None) ->
             "Tests: repeated-measures ANOVA (Greenhouse–Geisser), Wilcoxon signed-rank, two "
             f"one-sided tests for equivalence (Schuirmann 1987) with a margin of ±"
             f"{summary.margin_mm2:g} mm², ICC(A,1) (McGraw and Wong 1996), percentile bootstrap "
-            "of d, with pingouin (Vallat 2018, JOSS 3:1026) and scipy (Virtanen et al. 2020, "
+            "of d, with statsmodels (Seabold and Perktold 2010) and scipy (Virtanen et al. 2020, "
             f"Nature Methods 17:261–272). {summary.text}"
         )
     software = ", ".join(f"{name} {version(name)}" for name in SOFTWARE)

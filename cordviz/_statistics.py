@@ -1,8 +1,7 @@
-"""Statistics of paired areas; the tests are those of pingouin and scipy, none of our own."""
+"""Statistics of paired areas; the tests are those of statsmodels and scipy."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +21,15 @@ RESAMPLES = 2000
 
 def people_for(d: float, power: float, alpha: float, design: str) -> float:
     """People (per group) that a t-test needs to see an effect size, at least 2; NaN if unknown."""
-    import pingouin
+    from statsmodels.stats.power import TTestIndPower, TTestPower
 
     if np.isnan(d):
         return np.nan
-    number = pingouin.power_ttest(d=min(d, 5.0), power=power, alpha=alpha, contrast=design)
-    return 2.0 if np.isnan(number) else float(max(np.ceil(number), 2))
+    test = TTestPower() if design == "paired" else TTestIndPower()
+    # solving fails where two people are enough: begin there
+    if test.power(min(d, 5.0), 2, alpha) >= power:
+        return 2.0
+    return float(np.ceil(test.solve_power(min(d, 5.0), alpha=alpha, power=power)))
 
 
 def complete_cases(
@@ -69,26 +71,37 @@ def complete_cases(
 
 
 def across(wide: pd.DataFrame) -> dict[str, Any]:
-    """ICC and repeated-measures ANOVA of a table subject × contrast."""
+    """ICC(A,1) and repeated-measures ANOVA of a table subject × contrast.
+
+    ICC and its interval: McGraw and Wong 1996, Psychological Methods 1:30, table 7. The ANOVA's
+    degrees of freedom are shrunk by the sphericity of Greenhouse and Geisser 1959.
+    """
     result = dict.fromkeys(("icc", "icc_low", "icc_high", "anova_F", "anova_p"), np.nan)
-    if (
-        len(wide) < FEWEST
-        or wide.shape[1] < 2
-        or np.allclose(wide.sub(wide.mean(axis=1), axis=0), 0)
-    ):
+    n, k = wide.shape
+    own = wide.sub(wide.mean(axis=1), axis=0)  # what is not the size of the person
+    if n < FEWEST or k < 2 or np.allclose(own - own.mean(), 0):  # no spread to compare with
         return result
-    import pingouin
+    from scipy.stats import f
+    from statsmodels.formula.api import ols
+    from statsmodels.stats.anova import anova_lm
 
     long = wide.reset_index().melt("subject", var_name="contrast", value_name="y")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # pingouin's own calls of pandas
-        icc = pingouin.intraclass_corr(long, targets="subject", raters="contrast", ratings="y")
-        names = {"dv": "y", "within": "contrast", "subject": "subject"}
-        anova = pingouin.rm_anova(long, **names, correction=True)
-    single = icc[icc["Type"] == "ICC(A,1)"].iloc[0]
-    result["icc"], (result["icc_low"], result["icc_high"]) = single["ICC"], single["CI95"]
-    result["anova_F"] = anova["F"].iloc[0]
-    result["anova_p"] = anova["p_GG_corr" if "p_GG_corr" in anova else "p_unc"].iloc[0]
+    table = anova_lm(ols("y ~ C(subject) + C(contrast)", long).fit())
+    people, contrasts, rest = table["mean_sq"]
+    ratio = result["anova_F"] = contrasts / rest
+    centred = own.cov().to_numpy()
+    sphericity = np.trace(centred) ** 2 / ((k - 1) * (centred**2).sum())
+    free = sphericity * np.array([k - 1, (k - 1) * (n - 1)])
+    result["anova_p"] = f.sf(ratio, *free)
+
+    between = k * (contrasts - rest) / n
+    icc = result["icc"] = (people - rest) / (people + (k - 1) * rest + between)
+    a, b = k * icc * ratio, n * (1 + (k - 1) * icc) - k * icc
+    v = (n - 1) * (k - 1) * (a + b) ** 2 / ((n - 1) * a**2 + b**2)
+    low, high = f.ppf(0.975, n - 1, v), f.ppf(0.975, v, n - 1)
+    spread = k * contrasts + (k * n - k - n) * rest
+    result["icc_low"] = n * (people - low * rest) / (low * spread + n * people)
+    result["icc_high"] = n * (high * people - rest) / (spread + n * high * people)
     return result
 
 
@@ -104,7 +117,7 @@ def compare_pairs(
     result: dict[str, float] = {"difference_mm2": mean, **dict.fromkeys(names, np.nan)}
     if n < FEWEST or np.isnan(x).any():
         return result
-    import pingouin
+    from statsmodels.stats.weightstats import ttost_paired
 
     result["wilcoxon_p"] = 1.0 if np.allclose(x, 0) else stats.wilcoxon(x).pvalue
     if np.allclose(x, mean):  # no spread: nothing to infer, the mean says it all
@@ -117,7 +130,7 @@ def compare_pairs(
                 (x,), _effect, n_resamples=RESAMPLES, method="percentile", rng=rng
             )
         result["d_low"], result["d_high"] = boot.confidence_interval
-    result["tost_p"] = pingouin.tost(x, np.zeros(n), bound=margin, paired=True)["pval"].iloc[0]
+    result["tost_p"] = ttost_paired(x, np.zeros(n), -margin, margin)[0]
     return {name: float(number) for name, number in result.items()}
 
 
@@ -130,12 +143,13 @@ def corrected(rows: list[dict], correction: str) -> list[dict]:
     """Add p-values corrected for the number of rows."""
     if not rows:
         return rows
-    import pingouin
+    from statsmodels.stats.multitest import multipletests
 
+    method = {"bonf": "bonferroni"}.get(correction, correction)
     for name in ("wilcoxon_p", "tost_p"):
         known = [row for row in rows if not np.isnan(row[name])]
         values = [row[name] for row in known]
-        adjusted = pingouin.multicomp(values, method=correction)[1] if known else []
+        adjusted = multipletests(values, method=method)[1] if known else []
         for row in rows:
             row[f"{name}_corrected"] = np.nan
         for row, p in zip(known, adjusted, strict=True):

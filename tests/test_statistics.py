@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import cordviz as cv
 from cordviz._statistics import across, compare_pairs, corrected, people_for
@@ -55,7 +56,27 @@ def test_icc_and_anova_are_those_of_shrout_and_fleiss():
     result = across(wide)
     assert round(result["icc"], 2) == 0.29
     assert result["anova_F"] == pytest.approx(32.49 / 1.02, rel=0.002)
-    assert result["icc_low"] < result["icc"] < result["icc_high"]
+    # their table's interval as R's psych::ICC prints it
+    assert (result["icc_low"], result["icc_high"]) == pytest.approx((0.019, 0.761), abs=5e-4)
+
+
+def test_the_anova_is_corrected_as_by_greenhouse_and_geisser():
+    """Abdi 2010, Encyclopedia of Research Design: F = 5.36, ε = .4460, so 1.34 and 5.35 df."""
+    people = [[76, 64, 34, 26], [60, 48, 46, 30], [58, 34, 32, 28], [46, 46, 32, 28],
+              [30, 18, 36, 28]]  # fmt: skip
+    result = across(pd.DataFrame(people).rename_axis(index="subject"))
+    assert round(result["anova_F"], 2) == 5.36
+    assert result["anova_p"] == pytest.approx(stats.f.sf(5.357, 1.338, 5.352), abs=1e-4)
+
+
+def test_of_two_contrasts_the_anova_is_the_paired_t_test():
+    wide = pd.DataFrame(dict(enumerate(SLEEP))).rename_axis(index="subject")
+    assert across(wide)["anova_p"] == pytest.approx(stats.ttest_rel(*SLEEP).pvalue)
+
+
+def test_a_constant_offset_leaves_nothing_to_test_and_no_warning():
+    wide = pd.DataFrame({"T1w": [70.0, 60, 65], "T2w": [72.0, 62, 67]}).rename_axis("subject")
+    assert np.isnan(list(across(wide).values())).all()
 
 
 def test_the_interval_of_a_difference_is_that_of_students_sleep_data():
