@@ -54,7 +54,7 @@ class CsaCurve(anywidget.AnyWidget):
         What is shown, as from `measure_shape`.
     """
 
-    _esm = source("csa_curve.js")
+    _esm = source("plotly.js", "csa_curve.js")
     _css = source("slice_viewer.css")
 
     slice = t.Int(0).tag(sync=True)

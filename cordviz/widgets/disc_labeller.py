@@ -33,7 +33,7 @@ class DiscLabeller(SliceViewer):
         Why there are no levels, where the marks cannot be right.
     """
 
-    _esm = source("pixels.js", "slice_viewer.js", "disc_labeller.js") + (
+    _esm = source("page.js", "pixels.js", "slice_viewer.js", "disc_labeller.js") + (
         "\nexport default show(DiscLabeller);\n"
     )
 

@@ -6,20 +6,6 @@ const FRAMES_PER_S = 12;
 const MARGIN_MM = 12; // kept around the cord in cuts along it
 const GAP = 4; // px between panels, as in the style sheet
 const NARROW = 560; // px: below, three planes need two rows
-const FONT = "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif";
-
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== false) element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
 
 /** 2 → C2, 8 → T1, 20 → L1. */
 function levelName(level) {
@@ -27,22 +13,6 @@ function levelName(level) {
     if (level >= first && level <= 24) return `${letter}${level - first + 1}`;
   }
   return String(level);
-}
-
-function download(url, name) {
-  make("a", { href: url, download: name }).click();
-}
-
-/** Text that is readable on any grey. */
-function write(ctx, text, x, y, align = "left", baseline = "alphabetic") {
-  ctx.textAlign = align;
-  ctx.textBaseline = baseline;
-  ctx.lineWidth = 3;
-  ctx.lineJoin = "round";
-  ctx.strokeStyle = "rgba(0,0,0,0.75)";
-  ctx.strokeText(text, x, y);
-  ctx.fillStyle = "#FFFFFF";
-  ctx.fillText(text, x, y);
 }
 
 /** One plane on its own canvas. */

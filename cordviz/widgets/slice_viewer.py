@@ -57,7 +57,7 @@ class SliceViewer(anywidget.AnyWidget):
         Of the pictures, in px.
     """
 
-    _esm = source("pixels.js", "slice_viewer.js") + "\nexport default show(Viewer);\n"
+    _esm = source("page.js", "pixels.js", "slice_viewer.js") + "\nexport default show(Viewer);\n"
     _css = source("slice_viewer.css")
 
     slice = t.Int(0).tag(sync=True)
