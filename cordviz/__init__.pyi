@@ -1,5 +1,6 @@
 from . import datasets as datasets
 from ._version import __version__ as __version__
+from .contrast_sheet import plot_contrasts as plot_contrasts
 from .contrasts import closest_contrast as closest_contrast
 from .contrasts import guess_contrast as guess_contrast
 from .disc_detection import find_discs as find_discs
@@ -20,8 +21,10 @@ from .plots import plot_soft_truth as plot_soft_truth
 from .segmentation import segment_cord as segment_cord
 from .simulation import simulate_subject as simulate_subject
 from .soft_truth import average_soft_truth as average_soft_truth
+from .surface import plot_3d as plot_3d
 from .variability import compare_contrasts as compare_contrasts
 from .variability import summarize_variability as summarize_variability
 from .views import label_discs as label_discs
+from .views import view_3d as view_3d
 from .views import view_csa as view_csa
 from .views import view_segmentation as view_segmentation

@@ -12,6 +12,7 @@ from .public import (
     fetch_spine_generic,
     fetch_spine_generic_masks,
 )
+from .real import fetch_real
 from .sessions import Session, load_sessions
 from .simulated import STUDY_CONTRASTS, SimulatedStudy, StudySubject, load_simulated_study
 
@@ -22,6 +23,7 @@ __all__ = [
     "StudySubject",
     "cache_dir",
     "fetch_gm_challenge",
+    "fetch_real",
     "fetch_sct_testing",
     "fetch_sct_tutorial",
     "fetch_spine_generic",
