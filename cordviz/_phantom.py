@@ -121,6 +121,20 @@ def preset(contrast: str) -> dict[str, Any]:
     return {**values, "voxel_mm": sequence.voxel_mm[0]}
 
 
+def phantom_slice(subject: Subject | None, level: float) -> PhantomSlice:
+    """A slice of a simulated person, by default of seed 0; TypeError for anything else."""
+    from .simulation.subject import Subject, simulate_subject
+
+    if subject is not None and not isinstance(subject, Subject):
+        raise TypeError(
+            f"Expected a person from simulate_subject(), got {type(subject).__name__}; leave it "
+            "out for seed 0."
+        )
+    if not 1 <= level <= 9:
+        raise ValueError(f"Expected level between 1 (top of C1) and 9, got {level}.")
+    return PhantomSlice(simulate_subject(0) if subject is None else subject, level)
+
+
 class PhantomSlice:
     """An axial slice of a simulated person that is scanned again and again."""
 
@@ -202,7 +216,7 @@ def suggest_family(image: Nifti1Image, mask: Nifti1Image) -> Suggestion:
     dark = np.median(near) < DARK_SURROUND[seen.cord] * np.median(data[cord])
     family = {"bright": ("t1", "dwi"), "dark": ("t2s", "t2")}[seen.cord][int(dark)]
     csf = "brighter" if seen.cord == "dark" else "darker"
-    around = "everything around the canal is dark" if dark else "muscle and fat are not dark"
+    around = "the muscle around is " + ("dark" if dark else "grey")
     return Suggestion(family, f"CSF {csf} than the cord (×{seen.ratio:.1f}), {around}")
 
 

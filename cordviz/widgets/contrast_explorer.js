@@ -1,0 +1,375 @@
+// The live phantom: knobs on the right, the slice and its areas on the left. Every turn of a knob
+// brings a new picture with its truth; the methods are asked once the hand rests.
+
+const REST_MS = 60; // without a new picture before methods are asked
+const ORDER = ["agnostic", "deepseg", "propseg"]; // what is suggested hangs on the first
+const STEPS = 1000; // of a slider
+const HALF_MM = 15; // in view around the cord when zoomed
+const BAR_PERCENT = 20; // error at the end of a bar
+
+const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)} %`;
+
+class Explorer {
+  constructor({ model, el }) {
+    this.model = model;
+    this.about = model.get("_about");
+    this.masks = {};
+    this.last = {};
+    this.build(el);
+    const knobs = Object.keys(this.about.knobs).map((name) => `change:${name}`);
+    const others = ["contrast", "mt", "effects", "told", "revealed", "suggestion", "message", "areas"];
+    this.listeners = {
+      ...Object.fromEntries([...knobs, ...others.map((name) => `change:${name}`)].map((name) => [name, () => this.later()])),
+      "change:shown change:zoom": () => this.later(),
+      "change:areas": () => { this.later(); this.ask(); },
+      "change:told": () => { delete this.masks.deepseg; delete this.masks.propseg; this.later(); },
+      "msg:custom": (message, buffers) => this.receive(message, buffers),
+    };
+    for (const [event, listener] of Object.entries(this.listeners)) model.on(event, listener);
+    this.observer = new ResizeObserver(() => this.draw());
+    this.observer.observe(this.stage);
+    model.send({ wants: "picture" });
+    this.update();
+  }
+
+  remove() {
+    for (const [event, listener] of Object.entries(this.listeners)) this.model.off(event, listener);
+    this.observer.disconnect();
+    clearTimeout(this.timer);
+    this.style?.remove();
+  }
+
+  get(name) {
+    return this.model.get(name);
+  }
+
+  set(changes) {
+    for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
+    this.model.save_changes();
+  }
+
+  /** Several traits come at once: one update for all. */
+  later() {
+    if (this.waiting) return;
+    this.waiting = true;
+    queueMicrotask(() => {
+      this.waiting = false;
+      this.update();
+    });
+  }
+
+  get preset() {
+    return this.about.presets[this.get("contrast")];
+  }
+
+  // Kernel
+
+  receive(message, buffers) {
+    if (message.kind === "picture") {
+      if (this.picture && message.version < this.picture.version) return;
+      const [grey, truth] = buffers.map(bytesOf);
+      this.picture = { ...message, grey };
+      this.masks = { truth };
+      this.lines = {};
+      this.show();
+      this.draw();
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => { this.timer = null; this.ask(); }, REST_MS);
+    } else if (message.kind === "outline" && message.version === this.picture?.version) {
+      this.masks[message.method] = bytesOf(buffers[0]);
+      delete this.lines[message.method];
+      this.draw();
+    }
+  }
+
+  show() {
+    if (this.root.dataset.state === "ready") return;
+    this.root.dataset.state = "ready";
+    // the still that stands in where there is no kernel
+    this.style = make("style", {}, `#${this.about.still} { display: none }`);
+    document.head.append(this.style);
+  }
+
+  /** One method at a time, so that a turning knob never waits for more than one. */
+  ask() {
+    const next = ORDER.find((method) => !(method in this.get("areas")));
+    this.root.dataset.settled = String(!next && !this.timer);
+    if (!next || this.timer || !this.picture || this.get("message")) return;
+    this.model.send({ wants: "outline", method: next, version: this.picture.version });
+  }
+
+  // Page
+
+  build(el) {
+    const { presets, outlines, colours, knobs, effects, families } = this.about;
+    const button = (text, title, onclick, more = {}) =>
+      make("button", { type: "button", class: "cordviz-button", title, onclick, ...more }, text);
+    this.presets = Object.entries(presets).map(([name, { title, sequence }]) =>
+      button(title, sequence, () => this.load(name), { "data-preset": name }));
+    const toolbar = make("div", { class: "cordviz-bar", role: "toolbar", "aria-label": "Presets" },
+      make("span", { class: "cordviz-label" }, "Preset"), ...this.presets);
+
+    this.canvas = make("canvas", { class: "cordviz-slice", "data-plane": "axial", role: "img" });
+    this.stage = make("div", { class: "cordviz-slice-stage" }, this.canvas);
+    this.zoomButton = button("Zoom", "The cord large, or the whole slice", () => this.set({ zoom: !this.get("zoom") }));
+    this.tools = make("div", { class: "cordviz-bar" }, this.zoomButton,
+      button("New scan", "The same settings with other noise", () => this.set({ scan: this.get("scan") + 1 })),
+      make("span", { class: "cordviz-space" }),
+      button("PNG", "Save the picture as PNG", () => download(this.canvas.toDataURL("image/png"), "cordviz_phantom.png")));
+
+    this.rows = Object.fromEntries(Object.entries(outlines).map(([name, title]) => [name, {
+      chip: make("button", {
+        type: "button", class: "cordviz-chip", title: `Show or hide ${title}`, style: `--colour: ${colours[name]}`,
+        "data-outline": name, onclick: () => this.showHide(name),
+      }, make("span", { class: "cordviz-dot", "aria-hidden": "true" }), title),
+      area: make("td", { class: "cordviz-value" }),
+      bar: make("div", { style: `--colour: ${colours[name]}` }),
+      error: make("td", { class: "cordviz-value" }),
+    }]));
+    this.table = make("table", { class: "cordviz-areas" },
+      make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Outline"),
+        make("th", { scope: "col", class: "cordviz-value" }, "CSA (mm²)"),
+        make("th", { scope: "col", colspan: 2 }, "Error against truth"))),
+      make("tbody", {}, ...Object.entries(this.rows).map(([name, row]) =>
+        make("tr", { "data-row": name }, make("th", { scope: "row" }, row.chip), row.area,
+          make("td", { class: "cordviz-error" }, name === "truth" ? "" : make("div", {}, row.bar)), row.error))));
+    this.caption = make("div", { class: "cordviz-hint" });
+
+    this.guesses = Object.entries(families).map(([name, looks]) =>
+      button(name, looks, () => this.set({ told: name, revealed: true }), { "data-told": name }));
+    this.reveal = button("Show me", "Show what the picture suggests", () => this.set({ revealed: true }));
+    this.follow = button("Follow the suggestion", "Tell the methods what the picture suggests",
+      () => this.set({ told: "auto" }));
+    this.verdict = make("div", { class: "cordviz-verdict", role: "status" });
+    const quiz = make("fieldset", { class: "cordviz-quiz" },
+      make("legend", {}, "Which contrast (-c) would you tell propagation and the specific network?"),
+      make("div", { class: "cordviz-bar" }, ...this.guesses, this.reveal, this.follow), this.verdict);
+
+    this.knobs = Object.fromEntries(Object.entries(knobs).map(([name, [title, unit]]) => {
+      const slider = make("input", {
+        type: "range", min: 0, max: STEPS, step: 1, "aria-label": title, "data-knob": name,
+        oninput: () => this.set({ [name]: this.valueAt(name, Number(slider.value)) }),
+      });
+      const number = make("input", {
+        type: "number", step: "any", "aria-label": `${title}${unit && ` in ${unit}`}`,
+        onchange: () => this.type(name, Number(number.value)),
+      });
+      const row = make("div", { class: "cordviz-knob" }, make("span", {}, title), slider, number, make("span", { class: "cordviz-unit" }, unit));
+      return [name, { slider, number, row }];
+    }));
+    this.mt = make("input", { type: "checkbox", onchange: () => this.set({ mt: this.mt.checked }) });
+    this.mtRow = make("label", { class: "cordviz-knob cordviz-switch" }, make("span", {}, "MT pulse"), this.mt);
+    this.legend = make("legend", {});
+    const own = ["tr_ms", "te_ms", "ti_ms", "flip_deg", "b_s_mm2"].map((name) => this.knobs[name].row);
+    const shared = ["field_t", "voxel_mm", "thickness_mm", "snr"].map((name) => this.knobs[name].row);
+    this.effects = Object.fromEntries(Object.entries(effects).map(([name, title]) => {
+      const box = make("input", { type: "checkbox", "data-effect": name, onchange: () => this.toggle(name, box.checked) });
+      return [name, { box, row: make("label", { class: "cordviz-effect" }, box, title) }];
+    }));
+    const all = (title, names) => button(title, `${title} effects`, () => this.set({ effects: names }));
+    const controls = make("div", { class: "cordviz-controls" },
+      make("fieldset", {}, this.legend, ...own, this.mtRow),
+      make("fieldset", {}, make("legend", {}, "Field, sampling, noise"), ...shared),
+      make("fieldset", {}, make("legend", {}, "Effects of a real scan"),
+        make("div", { class: "cordviz-effects" }, ...Object.values(this.effects).map(({ row }) => row)),
+        make("div", { class: "cordviz-bar" }, all("All", Object.keys(effects)), all("None", []))));
+    this.warning = make("div", { class: "cordviz-warning", role: "alert" });
+    const left = make("div", { class: "cordviz-result" }, this.stage, this.tools, this.table, this.caption, quiz);
+    this.status = make("div", { class: "cordviz-status" }, "Waiting for the kernel …");
+    this.root = make("div", {
+      class: "cordviz-viewer cordviz-explorer", role: "group", "aria-label": "Contrast explorer",
+      "data-state": "waiting", "data-settled": "false", "data-lm-suppress-shortcuts": "true",
+    }, toolbar, this.warning, make("div", { class: "cordviz-columns" }, left, controls), this.status);
+    el.append(this.root);
+  }
+
+  /** Controls show what the traits are. */
+  update() {
+    const press = (one, on) => one.setAttribute("aria-pressed", String(Boolean(on)));
+    const { preset, about } = this;
+    const ranges = about.ranges[preset.kind];
+    for (const one of this.presets) press(one, one.dataset.preset === this.get("contrast"));
+    this.legend.textContent = `Sequence: ${preset.sequence}`;
+    for (const [name, { slider, number, row }] of Object.entries(this.knobs)) {
+      const used = name in ranges;
+      row.classList.toggle("cordviz-unused", !used);
+      row.title = used ? "" : `A ${preset.sequence} has none`;
+      slider.disabled = number.disabled = !used;
+      if (used) slider.value = this.placeOf(name, this.get(name));
+      if (document.activeElement !== number) number.value = used ? this.get(name) : "";
+      if (used) [number.min, number.max] = ranges[name];
+      slider.setAttribute("aria-valuetext", `${this.get(name)} ${about.knobs[name][1]}`);
+    }
+    this.mt.checked = this.get("mt");
+    this.mt.disabled = preset.kind !== "gre";
+    this.mtRow.classList.toggle("cordviz-unused", this.mt.disabled);
+    for (const [name, { box, row }] of Object.entries(this.effects)) {
+      const can = preset.effects.includes(name);
+      box.checked = this.get("effects").includes(name);
+      box.disabled = !can;
+      row.classList.toggle("cordviz-unused", !can);
+      row.title = can ? "" : `A ${preset.sequence} has none`;
+    }
+    press(this.zoomButton, this.get("zoom"));
+    this.warning.textContent = this.get("message");
+    this.warning.hidden = !this.get("message");
+    this.stage.classList.toggle("cordviz-stale", Boolean(this.get("message")));
+    this.caption.textContent = `One ${this.get("thickness_mm")} mm slice ${placeName(about.level)}, its cord's place known; ` +
+      "area in the plane of the slice.";
+    this.updateAreas();
+    this.updateQuiz();
+    this.root.dataset.settled = String(!this.timer && ORDER.every((method) => method in this.get("areas")));
+    this.draw();
+  }
+
+  updateAreas() {
+    const areas = this.get("areas");
+    if ("truth" in areas) this.truth = areas.truth;
+    for (const [name, { chip, area, bar, error }] of Object.entries(this.rows)) {
+      chip.setAttribute("aria-pressed", String(this.get("shown").includes(name)));
+      const known = name in areas;
+      if (known) this.last[name] = areas[name];
+      const value = this.last[name];
+      const row = area.parentElement;
+      row.classList.toggle("cordviz-old", !known);
+      if (value === undefined) area.textContent = "…";
+      else area.textContent = value === null ? "not found" : value.toFixed(1);
+      if (name === "truth") continue;
+      const percent = value == null ? null : (value / this.truth - 1) * 100;
+      error.textContent = percent === null ? "" : signed(percent);
+      const length = percent === null ? 0 : clamp(Math.abs(percent) / BAR_PERCENT, 0, 1) * 50;
+      bar.style.width = `${length}%`;
+      bar.style.left = percent < 0 ? `${50 - length}%` : "50%";
+    }
+  }
+
+  updateQuiz() {
+    const [told, revealed, seen] = [this.get("told"), this.get("revealed"), this.get("suggestion")];
+    for (const one of this.guesses) {
+      one.setAttribute("aria-pressed", String(one.dataset.told === (told === "auto" && revealed ? seen.family : told)));
+    }
+    this.reveal.hidden = revealed;
+    this.follow.hidden = told === "auto";
+    if (!revealed || !seen.family) {
+      this.verdict.textContent = "Guess from the picture. Until then they are told what it suggests.";
+      return;
+    }
+    const right = told === "auto" ? "" : told === seen.family ? "Yes. " : `You told ${told}. `;
+    this.verdict.textContent = `${right}The picture suggests ${seen.family}: ${seen.why}.` +
+      (told === "auto" || told === seen.family ? "" : " See what that did to the two outlines.");
+  }
+
+  // Knobs
+
+  load(name) {
+    const values = this.about.presets[name];
+    const knobs = Object.fromEntries([...Object.keys(this.about.knobs), "mt"].map((knob) => [knob, values[knob]]));
+    // all of it, so that a knob turned next is not undone by a preset that comes after it
+    this.set({ contrast: name, told: "auto", revealed: false, ...knobs });
+  }
+
+  toggle(name, on) {
+    const names = this.get("effects").filter((other) => other !== name);
+    this.set({ effects: on ? Object.keys(this.about.effects).filter((one) => one === name || names.includes(one)) : names });
+  }
+
+  showHide(name) {
+    const shown = this.get("shown");
+    const wanted = shown.includes(name) ? shown.filter((other) => other !== name) : [...shown, name];
+    this.set({ shown: Object.keys(this.about.outlines).filter((one) => wanted.includes(one)) });
+  }
+
+  type(name, value) {
+    const [low, high] = this.about.ranges[this.preset.kind][name];
+    if (Number.isFinite(value)) this.set({ [name]: clamp(value, low, high) });
+    this.later();
+  }
+
+  valueAt(name, place) {
+    const [low, high] = this.about.ranges[this.preset.kind][name];
+    const part = place / STEPS;
+    const value = this.about.knobs[name][2] ? low * (high / low) ** part : low + part * (high - low);
+    return clamp(Number(value.toPrecision(value < 1 ? 2 : 3)), low, high);
+  }
+
+  placeOf(name, value) {
+    const [low, high] = this.about.ranges[this.preset.kind][name];
+    const part = this.about.knobs[name][2] ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
+    return Math.round(clamp(part, 0, 1) * STEPS);
+  }
+
+  // Picture
+
+  draw() {
+    const side = this.stage.clientWidth;
+    if (!this.picture || side < 40) return;
+    const ratio = window.devicePixelRatio || 1;
+    const size = Math.round(side * ratio);
+    if (this.canvas.width !== size) [this.canvas.width, this.canvas.height] = [size, size];
+    const { grey, shape: [rows, columns], spacing, centre } = this.picture;
+    const ctx = this.canvas.getContext("2d");
+    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+    ctx.fillStyle = "#000";
+    ctx.fillRect(0, 0, side, side);
+    const zoom = this.get("zoom");
+    const half = zoom ? HALF_MM : Math.max(rows * spacing[1], columns * spacing[0]) / 2;
+    const scale = side / 2 / half;
+    const [x, y] = zoom ? centre : [(columns - 1) / 2, (rows - 1) / 2];
+    const [dx, dy] = [spacing[0] * scale, spacing[1] * scale];
+    const corner = [side / 2 - (x + 0.5) * dx, side / 2 - (y + 0.5) * dy];
+    const image = document.createElement("canvas");
+    [image.width, image.height] = [columns, rows];
+    const rgba = greyPixels(grey, [0, 255]);
+    image.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(rgba.buffer), columns, rows), 0, 0);
+    ctx.imageSmoothingEnabled = false; // voxels as they are
+    ctx.drawImage(image, ...corner, columns * dx, rows * dy);
+    for (const name of Object.keys(this.about.outlines)) {
+      if (!this.masks[name] || !this.get("shown").includes(name)) continue;
+      this.lines[name] ??= outline(this.masks[name], columns, rows);
+      const placed = new Path2D();
+      placed.addPath(this.lines[name], new DOMMatrix([dx, 0, 0, dy, ...corner]));
+      ctx.lineCap = "round";
+      ctx.lineWidth = name === "truth" ? 3.4 : 1.8; // under the others, and still in view
+      ctx.strokeStyle = this.about.colours[name];
+      ctx.stroke(placed);
+    }
+    ctx.font = `600 13px ${FONT}`;
+    write(ctx, "R", 7, side / 2, "left", "middle");
+    write(ctx, "L", side - 7, side / 2, "right", "middle");
+    write(ctx, "A", side / 2, 6, "center", "top");
+    write(ctx, "P", side / 2, side - 6, "center", "bottom");
+    ctx.font = `12px ${FONT}`;
+    write(ctx, this.preset.title, 8, 7, "left", "top");
+    for (const [style, width] of [["rgba(0,0,0,0.75)", 5], ["#FFF", 2.5]]) {
+      ctx.strokeStyle = style;
+      ctx.lineWidth = width;
+      ctx.lineCap = "butt";
+      ctx.beginPath();
+      ctx.moveTo(9, side - 10);
+      ctx.lineTo(9 + 5 * scale, side - 10);
+      ctx.stroke();
+    }
+    write(ctx, "5 mm", 9, side - 16);
+    const areas = Object.entries(this.last).map(([name, value]) => `${this.about.outlines[name]} ${value?.toFixed(1) ?? "not found"}`);
+    this.canvas.setAttribute("aria-label", `Simulated ${this.preset.title} slice; area in mm²: ${areas.join(", ")}`);
+    this.drawn = (this.drawn ?? 0) + 1;
+    this.root.dataset.version = this.picture.version;
+  }
+}
+
+/** 3.5 → in the middle of C3, 3 → at disc C2/C3. */
+function placeName(level) {
+  const name = (number) => (number < 8 ? `C${number}` : `T${number - 7}`);
+  const whole = Math.floor(level + 1e-6);
+  if (Math.abs(level - whole) < 0.05) return whole < 2 ? "at the top of C1" : `at disc ${name(whole - 1)}/${name(whole)}`;
+  const part = level - whole;
+  return `in ${part < 0.35 ? "upper" : part > 0.65 ? "lower" : "the middle of"} ${name(whole)}`;
+}
+
+export default {
+  render(context) {
+    const explorer = new Explorer(context);
+    return () => explorer.remove();
+  },
+};
