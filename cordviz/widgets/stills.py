@@ -52,7 +52,7 @@ def slices_png(viewer: SliceViewer) -> bytes:
     for picture in pictures:
         page.paste(picture, (left, 0))
         left += picture.width + GAP_PX
-    return _encode(page)
+    return encode(page)
 
 
 class _Cut:
@@ -86,22 +86,15 @@ class _Cut:
         return cut[:, ::-1] if self.flip else cut
 
     def picture(self, scale: float) -> Any:
-        from PIL import Image, ImageDraw
-        from scipy.ndimage import binary_dilation, binary_erosion
+        from PIL import ImageDraw
 
         viewer = self.viewer
-        size = tuple(max(round(mm * scale), 1) for mm in self.size_mm)
+        size = (max(round(self.size_mm[0] * scale), 1), max(round(self.size_mm[1] * scale), 1))
         low, high = viewer.window
-        grey = np.clip((self.values(viewer.volume.data) - low) / (high - low), 0, 1) * 255
-        small = Image.fromarray(grey.astype(np.uint8))
-        pixels = np.array(small.resize(size, Image.Resampling.NEAREST).convert("RGB"))
-        for name in viewer.shown:
-            mask = Image.fromarray(self.values(viewer.volume.masks[name]).astype(np.float32))
-            inside = np.asarray(mask.resize(size, Image.Resampling.BILINEAR)) >= 0.5
-            edge = binary_dilation(inside) ^ binary_erosion(inside)  # two pixels wide
-            colour = viewer._about["colours"][viewer._about["names"].index(name)]
-            pixels[edge] = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
-        picture = Image.fromarray(pixels)
+        grey = (self.values(viewer.volume.data) - low) / (high - low)
+        colours = dict(zip(viewer._about["names"], viewer._about["colours"], strict=True))
+        lines = [(self.values(viewer.volume.masks[name]), colours[name]) for name in viewer.shown]
+        picture = outlined(grey, lines, size)
         draw = ImageDraw.Draw(picture)
         style: dict[str, Any] = {"fill": "white", "stroke_width": 2, "stroke_fill": "black"}
         ends = LETTERS[self.axes[0]][:: -1 if self.flip else 1]
@@ -114,6 +107,21 @@ class _Cut:
         draw.text((7, size[1] - 9), "10 mm", anchor="ld", **style)
         draw.rectangle((7, size[1] - 7, 7 + round(10 * scale), size[1] - 5), fill="white")
         return picture
+
+
+def outlined(grey: np.ndarray, masks: list[tuple[np.ndarray, str]], size: tuple[int, int]) -> Any:
+    """Picture of grey values (0 to 1, rows from the top) with the line where each mask is 0.5."""
+    from PIL import Image
+    from scipy.ndimage import binary_dilation, binary_erosion
+
+    small = Image.fromarray((np.clip(grey, 0, 1) * 255).astype(np.uint8))
+    pixels = np.array(small.resize(size, Image.Resampling.NEAREST).convert("RGB"))
+    for mask, colour in masks:
+        whole = Image.fromarray(np.ascontiguousarray(mask, dtype=np.float32))
+        inside = np.asarray(whole.resize(size, Image.Resampling.BILINEAR)) >= 0.5
+        edge = binary_dilation(inside) ^ binary_erosion(inside)  # two pixels wide
+        pixels[edge] = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    return Image.fromarray(pixels)
 
 
 def curve_png(fig: Any) -> bytes:
@@ -173,7 +181,7 @@ def curve_png(fig: Any) -> bytes:
         if trace.fill is None and trace.showlegend is not False:
             draw.text((at, 4), _ascii(trace.name), fill=trace.line.color, anchor="ra")
             at -= draw.textlength(_ascii(trace.name)) + 18
-    return _encode(page)
+    return encode(page)
 
 
 def stack(pngs: list[bytes]) -> bytes:
@@ -188,7 +196,7 @@ def stack(pngs: list[bytes]) -> bytes:
     for picture in pictures:
         page.paste(picture, (0, top))
         top += picture.height + GAP_PX
-    return _encode(page)
+    return encode(page)
 
 
 def _ascii(text: str) -> str:
@@ -204,7 +212,8 @@ def _ticks(low: float, high: float) -> np.ndarray:
     return np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
 
 
-def _encode(page: Any) -> bytes:
+def encode(page: Any) -> bytes:
+    """PNG of few colours, which is small."""
     png = io.BytesIO()
     page.quantize(128).save(png, format="png", optimize=True)
     return png.getvalue()
