@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._export import installed
 from ._panels import CONTOUR_COLOURS
 from ._validation import check_choice, check_same_grid
 from .images import ImageLike, load_image, load_mask, read_image
 from .levels import slice_levels
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
     from nibabel.nifti1 import Nifti1Image
 
+    from .simulation.subject import Subject
+    from .widgets.contrast_explorer import ContrastExplorer
     from .widgets.csa_view import CsaView
     from .widgets.disc_labeller import DiscLabeller
     from .widgets.slice_viewer import SliceViewer
+    from .widgets.view_3d import View3D
 
 CROP_MM = 40.0  #: sent to the browser around the masks
 VERTEBRAE_MM = 60.0  #: the same where vertebrae must be told apart
@@ -256,6 +262,144 @@ def label_discs(
     start = discs if discs is not None or suggest is None else suggest(image)
     if start:
         view.discs = start
+    return view
+
+
+def view_3d(
+    img: ImageLike,
+    seg: ImageLike | Mapping[str, ImageLike],
+    *,
+    azimuth: float = 120,
+    elevation: float = 10,
+    cut: str = "sagittal",
+    opacity: float = 1,
+    crop_mm: float | None = CROP_MM,
+) -> View3D | go.Figure:
+    """Look at the cord inside its image in 3-D, with ipyniivue.
+
+    Drag to turn, zoom with the wheel. The image is cut open through its middle; the masks are
+    not. For slices use `view_segmentation`: it is much faster.
+
+    Parameters
+    ----------
+    img : path or nibabel image
+        3-D, any orientation.
+    seg : path, nibabel image, or mapping of name to mask
+        One or several masks of values in [0, 1] on the image's grid.
+    azimuth, elevation : float
+        Where it is seen from, in degrees.
+    cut : {"none", "sagittal", "coronal", "axial"}
+        Where the image is opened.
+    opacity : float
+        Of the image, 0 to 1; at 0 only the masks are seen.
+    crop_mm : float, optional
+        What is sent to the browser around the masks, in-plane; None sends all of the image.
+
+    Returns
+    -------
+    View3D or plotly.graph_objects.Figure
+        A widget whose traits (`azimuth`, `elevation`, `cut`, `opacity`) can be set and observed.
+        Where ipyniivue is not installed: a warning and the static twin, `plot_3d` of the first
+        mask. In a browser without WebGL 2 the widget says so and leaves a picture in its place.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        Unreadable input, another grid, an empty mask, a cut that there is not.
+
+    Examples
+    --------
+    >>> import cordviz as cv, nibabel as nib, numpy as np
+    >>> y, x = np.mgrid[-20:21, -20:21]
+    >>> cord = np.repeat((np.hypot(x, y) < 5)[..., None], 9, axis=2)
+    >>> image = nib.Nifti1Image(np.where(cord, 100.0, 300.0), np.diag([1, 1, 3, 1]))
+    >>> view = cv.view_3d(image, nib.Nifti1Image(cord.astype("u1"), image.affine))
+    >>> view.azimuth
+    120.0
+    """
+    from .surface import cord_surface, plot_3d
+
+    image, masks = _load(img, seg)
+    first = next(iter(masks.values()))
+    if not installed("ipyniivue"):
+        warnings.warn(
+            "ipyniivue is not installed, so this is the static figure of plot_3d. For the view: "
+            'pip install "cordviz[lab]"',
+            stacklevel=2,
+        )
+        return plot_3d(image, first)
+    from .widgets.view_3d import View3D
+    from .widgets.volumes import Volume
+
+    return _checked(
+        View3D,
+        Volume.of(image, masks, crop_mm=crop_mm),
+        cord_surface(first),
+        title=f"Spinal cord in 3-D: {', '.join(masks)}",
+        azimuth=azimuth,
+        elevation=elevation,
+        cut=cut,
+        opacity=opacity,
+    )
+
+
+def view_contrast_explorer(
+    subject: Subject | None = None, *, contrast: str = "T2w", level: float = 3.5, **settings: Any
+) -> ContrastExplorer:
+    """Turn the knobs of a simulated scanner and watch the measured area drift from the true one.
+
+    One axial slice of a simulated person: every turn of a knob shows it anew with the true outline
+    of the cord; propagation, the contrast-specific and the contrast-agnostic network follow, each
+    with its cross-sectional area (CSA) in the plane of the slice and its error against truth.
+    Guess from the picture which contrast (`-c`) the specific methods should be told, then see.
+
+    Parameters
+    ----------
+    subject : Subject, optional
+        From `simulate_subject`; by default seed 0.
+    contrast : str
+        Preset to begin with: T1w, T2w, T2star, MT-on, MT-off, GRE-T1w, DWI or fMRI.
+    level : float
+        Where along the cord: 3.0 is disc C2/C3, 3.5 the middle of C3.
+    **settings
+        Other traits of `ContrastExplorer`, such as ``te_ms=90`` or ``effects=[]``.
+
+    Returns
+    -------
+    ContrastExplorer
+        A widget whose traits can be set and observed; `table()` gives areas and errors, `image`
+        and `masks` what is in view. The static twin is `plot_contrast_explorer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not a simulated subject; settings that no scanner can play out.
+
+    Notes
+    -----
+    Methods see one slice alone, with the cord's place known from the truth. Against the same slice
+    in a stack of the whole neck that moved areas by 0.6 points of error in the median of 42
+    comparisons; by 5 and more in 3 of them.
+
+    Examples
+    --------
+    >>> import cordviz as cv
+    >>> explorer = cv.view_contrast_explorer(contrast="T1w", snr=40)
+    >>> explorer.te_ms = 5
+    >>> explorer.table().outline.tolist()
+    ['truth', 'propseg', 'deepseg', 'agnostic']
+    """
+    from ._phantom import phantom_slice
+    from .widgets.contrast_explorer import ContrastExplorer
+
+    if unknown := settings.keys() - ContrastExplorer.SETTINGS:
+        raise TypeError(
+            f"view_contrast_explorer() has no setting {', '.join(sorted(unknown))}; there are "
+            f"{', '.join(ContrastExplorer.SETTINGS)}."
+        )
+    view = _checked(ContrastExplorer, phantom_slice(subject, level), contrast=contrast, **settings)
+    if view.message:
+        raise ValueError(view.message)
     return view
 
 
