@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._comparison import AGNOSTIC, compare_image
 from ._sessions import Derived, Item, find, read_items
+from ._study_images import remember
 from ._summary import Variability, subjects_needed, summarize_variability
 from ._validation import check_choice
 from .contrasts import closest_contrast
@@ -130,6 +131,7 @@ def compare_contrasts(
     )
     found = dict(tqdm(ready, total=len(items), desc="images", disable=not progress))
     done = [result for n in range(len(items)) for result in found[n]]
+    remember(items, [found[n][0].row["image_sha256"] for n in range(len(items))])
     if not per_slice:
         return pd.DataFrame([result.row for result in done])
     tables = [

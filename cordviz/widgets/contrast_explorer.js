@@ -168,14 +168,14 @@ class Explorer {
       return [name, { box, row: make("label", { class: "cordviz-effect" }, box, title) }];
     }));
     const all = (title, names) => button(title, `${title} effects`, () => this.set({ effects: names }));
-    const controls = make("div", { class: "cordviz-controls" },
+    const controls = make("div", { class: "cordviz-controls" }, quiz,
       make("fieldset", {}, this.legend, ...own, this.mtRow),
       make("fieldset", {}, make("legend", {}, "Field, sampling, noise"), ...shared),
       make("fieldset", {}, make("legend", {}, "Effects of a real scan"),
         make("div", { class: "cordviz-effects" }, ...Object.values(this.effects).map(({ row }) => row)),
         make("div", { class: "cordviz-bar" }, all("All", Object.keys(effects)), all("None", []))));
     this.warning = make("div", { class: "cordviz-warning", role: "alert" });
-    const left = make("div", { class: "cordviz-result" }, this.stage, this.tools, this.table, this.caption, quiz);
+    const left = make("div", { class: "cordviz-result" }, this.stage, this.tools, this.table, this.caption);
     this.status = make("div", { class: "cordviz-status" }, "Waiting for the kernel …");
     this.root = make("div", {
       class: "cordviz-viewer cordviz-explorer", role: "group", "aria-label": "Contrast explorer",
@@ -304,53 +304,20 @@ class Explorer {
   draw() {
     const side = this.stage.clientWidth;
     if (!this.picture || side < 40) return;
-    const ratio = window.devicePixelRatio || 1;
-    const size = Math.round(side * ratio);
-    if (this.canvas.width !== size) [this.canvas.width, this.canvas.height] = [size, size];
     const { grey, shape: [rows, columns], spacing, centre } = this.picture;
-    const ctx = this.canvas.getContext("2d");
-    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-    ctx.fillStyle = "#000";
-    ctx.fillRect(0, 0, side, side);
     const zoom = this.get("zoom");
-    const half = zoom ? HALF_MM : Math.max(rows * spacing[1], columns * spacing[0]) / 2;
-    const scale = side / 2 / half;
-    const [x, y] = zoom ? centre : [(columns - 1) / 2, (rows - 1) / 2];
-    const [dx, dy] = [spacing[0] * scale, spacing[1] * scale];
-    const corner = [side / 2 - (x + 0.5) * dx, side / 2 - (y + 0.5) * dy];
-    const image = document.createElement("canvas");
-    [image.width, image.height] = [columns, rows];
-    const rgba = greyPixels(grey, [0, 255]);
-    image.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(rgba.buffer), columns, rows), 0, 0);
-    ctx.imageSmoothingEnabled = false; // voxels as they are
-    ctx.drawImage(image, ...corner, columns * dx, rows * dy);
-    for (const name of Object.keys(this.about.outlines)) {
-      if (!this.masks[name] || !this.get("shown").includes(name)) continue;
-      this.lines[name] ??= outline(this.masks[name], columns, rows);
-      const placed = new Path2D();
-      placed.addPath(this.lines[name], new DOMMatrix([dx, 0, 0, dy, ...corner]));
-      ctx.lineCap = "round";
-      ctx.lineWidth = name === "truth" ? 3.4 : 1.8; // under the others, and still in view
-      ctx.strokeStyle = this.about.colours[name];
-      ctx.stroke(placed);
-    }
-    ctx.font = `600 13px ${FONT}`;
-    write(ctx, "R", 7, side / 2, "left", "middle");
-    write(ctx, "L", side - 7, side / 2, "right", "middle");
-    write(ctx, "A", side / 2, 6, "center", "top");
-    write(ctx, "P", side / 2, side - 6, "center", "bottom");
-    ctx.font = `12px ${FONT}`;
-    write(ctx, this.preset.title, 8, 7, "left", "top");
-    for (const [style, width] of [["rgba(0,0,0,0.75)", 5], ["#FFF", 2.5]]) {
-      ctx.strokeStyle = style;
-      ctx.lineWidth = width;
-      ctx.lineCap = "butt";
-      ctx.beginPath();
-      ctx.moveTo(9, side - 10);
-      ctx.lineTo(9 + 5 * scale, side - 10);
-      ctx.stroke();
-    }
-    write(ctx, "5 mm", 9, side - 16);
+    const shown = Object.keys(this.about.outlines).filter((name) => this.masks[name] && this.get("shown").includes(name));
+    paintSlice(this.canvas, side, {
+      rgba: greyPixels(grey, [0, 255]), rows, columns, spacing,
+      centre: zoom ? centre : [(columns - 1) / 2, (rows - 1) / 2],
+      half: zoom ? HALF_MM : Math.max(rows * spacing[1], columns * spacing[0]) / 2,
+      title: this.preset.title,
+      lines: shown.map((name) => ({
+        path: (this.lines[name] ??= outline(this.masks[name], columns, rows)),
+        colour: this.about.colours[name],
+        width: name === "truth" ? 3.4 : 1.8, // under the others, and still in view
+      })),
+    });
     const areas = Object.entries(this.last).map(([name, value]) => `${this.about.outlines[name]} ${value?.toFixed(1) ?? "not found"}`);
     this.canvas.setAttribute("aria-label", `Simulated ${this.preset.title} slice; area in mm²: ${areas.join(", ")}`);
     this.drawn = (this.drawn ?? 0) + 1;

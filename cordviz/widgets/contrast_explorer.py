@@ -78,7 +78,7 @@ class ContrastExplorer(anywidget.AnyWidget):
     #: What can be set when it is made.
     SETTINGS = (*KNOBS, "mt", "effects", "scan", "told", "revealed", "shown", "zoom")
 
-    _esm = source("page.js", "pixels.js", "contrast_explorer.js")
+    _esm = source("page.js", "pixels.js", "slice_picture.js", "contrast_explorer.js")
     _css = source("slice_viewer.css", "contrast_explorer.css")
 
     contrast = t.Unicode("T2w").tag(sync=True)

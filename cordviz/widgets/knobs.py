@@ -16,9 +16,9 @@ KNOBS: dict[str, tuple[str, str, bool]] = {
     "flip_deg": ("Flip angle", "°", False),
     "b_s_mm2": ("b", "s/mm²", False),
     "field_t": ("Field", "T", False),
-    "voxel_mm": ("Voxel, in plane", "mm", False),
+    "voxel_mm": ("Voxel in plane", "mm", False),
     "thickness_mm": ("Slice thickness", "mm", False),
-    "snr": ("SNR of white matter", "", True),
+    "snr": ("SNR", "", True),
 }
 #: From and to, for each kind of sequence; a knob that is not there has no part in it.
 SAMPLING = {

@@ -1,0 +1,121 @@
+"""From a row of a study back to its image, mask and levels."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ._comparison import _measure
+from ._sessions import Item, read_items
+from .images import load_mask
+from .levels import slice_levels
+from .segmentation import METHODS, segment_cord
+
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Image
+
+#: Images of studies of this process, by the fingerprint in their rows. References, no copies.
+_KNOWN: OrderedDict[str, Item] = OrderedDict()
+KNOWN_AT_MOST = 2000
+
+
+def remember(items: Iterable[Item], fingerprints: Iterable[str]) -> None:
+    """Keep the way back from the rows of a study to its images."""
+    for item, fingerprint in zip(items, fingerprints, strict=True):
+        if fingerprint:
+            _KNOWN[fingerprint] = item
+            _KNOWN.move_to_end(fingerprint)
+    while len(_KNOWN) > KNOWN_AT_MOST:
+        _KNOWN.popitem(last=False)
+
+
+class StudyImages:
+    """Images, masks and per-slice areas of a study, opened when they are asked for.
+
+    Attributes
+    ----------
+    study : DataFrame
+        As `compare_contrasts` returns it.
+    subjects, contrasts, methods : list of str
+        In the order of the study.
+    """
+
+    def __init__(self, study: pd.DataFrame, images: Any = None, levels: Any = None) -> None:
+        """Find an item for each image; ValueError where there is none."""
+        needed = ("subject", "contrast", "method", "csa_mm2")
+        if not isinstance(study, pd.DataFrame) or not set(needed) <= set(study):
+            raise TypeError(
+                f"Expected a study from compare_contrasts, a table with {', '.join(needed)}; got "
+                f"{type(study).__name__}."
+            )
+        if study.empty:
+            raise ValueError("Expected a study with at least one row, got none.")
+        self.study = study.reset_index(drop=True)
+        self.subjects, self.contrasts, self.methods = (
+            list(dict.fromkeys(study[name].astype(str))) for name in needed[:3]
+        )
+        given = {} if images is None else _by_name(images, levels)
+        self._items: dict[tuple[str, str], Item] = {}
+        for row in self.study.drop_duplicates(["subject", "contrast"]).to_dict("records"):
+            key = str(row["subject"]), str(row["contrast"])
+            item = given.get(key) or _KNOWN.get(str(row.get("image_sha256") or "-"))
+            if item is not None:
+                self._items[key] = item
+        if not self._items:
+            raise ValueError(
+                "The images of this study are not known here: it was made in another process, or "
+                "other images were given. Pass images= as they were passed to compare_contrasts "
+                "({contrast: image}, {subject: {contrast: image}}, a folder …)."
+            )
+        self.subjects = [s for s in self.subjects if any(s == key[0] for key in self._items)]
+
+    def of(self, subject: str) -> list[str]:
+        """Contrasts of a subject that there is an image of."""
+        return [c for c in self.contrasts if (subject, c) in self._items]
+
+    def image(self, subject: str, contrast: str) -> Nifti1Image:
+        """One image in 3-D."""
+        return self._items[subject, contrast].loaded
+
+    def masks(self, subject: str, contrast: str) -> dict[str, Nifti1Image]:
+        """Masks of all methods that gave one."""
+        found = {method: self._mask(subject, contrast, method) for method in self.methods}
+        return {method: mask for method, mask in found.items() if mask is not None}
+
+    def levels(self, subject: str, contrast: str) -> list[int]:
+        """Level of every slice in nibabel-LAS order, 0 where unknown; empty without levels."""
+        level_map = self._items[subject, contrast].level_map
+        if level_map is None:
+            return []
+        return [int(v) if v == v else 0 for v in slice_levels(level_map)]
+
+    def profile(self, subject: str, contrast: str, mask: Nifti1Image, area: str) -> pd.DataFrame:
+        """Area per slice, of the soft mask or cut at 0.5, as `measure_shape` gives it."""
+        table = _measure(mask, self._items[subject, contrast])
+        return table.assign(area_mm2=table["area_hard_mm2"]) if area == "hard" else table
+
+    def _mask(self, subject: str, contrast: str, method: str) -> Nifti1Image | None:
+        item, one = self._items[subject, contrast], self.study
+        rows = one[(one["subject"] == subject) & (one["contrast"] == contrast)]
+        rows = rows[rows["method"] == method]
+        if rows.empty or rows["csa_mm2"].isna().all():
+            return None
+        row = rows.iloc[0]
+        file = str(row.get("mask") or "")
+        if file and Path(file).is_file():
+            return load_mask(file)
+        if item.masks.get(method) is not None:
+            return item.given(item.masks[method], f"mask of {method!r}")
+        if method in METHODS:  # nothing was kept: the same code makes the same mask
+            told = str(row.get("told_contrast") or "") or None
+            return segment_cord(item.loaded, method=method, contrast=told, progress=False)
+        return None
+
+
+def _by_name(images: Any, levels: Any) -> dict[tuple[str, str], Item]:
+    items = read_items(images, levels=levels, truth=None, contrasts=None)
+    return {(item.subject, item.contrast): item for item in items}
