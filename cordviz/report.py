@@ -38,7 +38,7 @@ DIGITS = "%.8g"
 
 def write_report(
     session: Any, folder: str | os.PathLike[str], *, title: str = "CSA across contrasts",
-    margin_mm2: float = 2.0, progress: bool = True, **options: Any,
+    margin_mm2: float = 2.0, png: bool = True, progress: bool = True, **options: Any,
 ) -> Path:  # fmt: skip
     """Compare methods across contrasts and write all that comes of it into a folder.
 
@@ -53,6 +53,8 @@ def write_report(
         Of the report.
     margin_mm2 : float
         For equivalence, see `summarize_variability`.
+    png : bool
+        Write the figures as PNG too, where a browser is at hand.
     progress : bool
         Show a progress bar.
     **options
@@ -89,7 +91,7 @@ def write_report(
     _save_sct(slices, over, out / "csa_sct.csv")
     for name, fig in figures.items():
         _write(out / f"{name}.html", fig.to_html(include_plotlyjs=True))
-    pngs, why_no_png = png_figures(figures)
+    pngs, why_no_png = png_figures(figures) if png else ({}, None)
     for name, png in pngs.items():
         _write(out / f"{name}.png", png)
     wanted = {key: options.get(key) for key in ("levels", "truth", "contrasts")}

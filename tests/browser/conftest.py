@@ -24,6 +24,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # no other host is reached
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 ]
@@ -32,8 +33,8 @@ SCREENSHOTS = Path(
 )
 #: Messages of the page itself, not of ours.
 NOT_OURS = ("favicon", "ResizeObserver loop", "fonts", "GroupMarkerNotSet")
-#: Voila's own page asks another host for icons (aborted like all else, and none of ours).
-VOILAS_OWN = "https://cdn.jsdelivr.net/npm/@fortawesome/"
+#: What a page may ask for.
+HERE = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "about:")
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension/notification": {
@@ -60,7 +61,7 @@ def eventually(ask, wanted=True, seconds=SECONDS):
     end = time.monotonic() + seconds
     answer = ask()
     while answer != wanted and time.monotonic() < end:
-        time.sleep(0.05)
+        time.sleep(0.02)
         answer = ask()
     assert answer == wanted
     return answer
@@ -160,31 +161,31 @@ class Kernel:
 
 
 class Window:
-    """A page that counts what it must not do."""
+    """A page that counts what it must not do.
+
+    Requests are watched, not routed: a route turns off the browser's cache, and JupyterLab is big.
+    """
 
     until = staticmethod(eventually)
 
     def __init__(self, browser, *, width=1300, height=1000, dark=False):
-        self.context = browser.new_context(viewport={"width": width, "height": height})
-        self.page = self.context.new_page()
+        self.page = browser.new_page()
+        self.page.set_viewport_size({"width": width, "height": height})
         self.page.set_default_timeout(SECONDS * 1000)
         self.errors, self.elsewhere, self.kernel = [], [], None
         self.dark = dark
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.context.route("**/*", self._route)
+        self.page.on("request", self._watch)
 
     def _hear(self, message):
         text = f"{message.text} ({message.location.get('url')})"
-        if message.type == "error" and not any(word in text for word in (*NOT_OURS, VOILAS_OWN)):
+        if message.type == "error" and not any(word in text for word in NOT_OURS):
             self.errors.append(text)
 
-    def _route(self, route):
-        if route.request.url.startswith(("http://127.0.0.1", "data:", "blob:")):
-            return route.continue_()
-        if not route.request.url.startswith(VOILAS_OWN):
-            self.elsewhere.append(route.request.url)
-        return route.abort()
+    def _watch(self, request):
+        if not request.url.startswith(HERE):
+            self.elsewhere.append(request.url)
 
     def lab(self, server, cells):
         """Open cells in JupyterLab and run them in a fresh kernel."""
@@ -261,7 +262,7 @@ class Window:
             self.kernel.close()
         if self.page.url.find("/lab/") > 0:  # Voila ends its kernels with itself
             self.page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
-        self.context.close()
+        self.page.close()
 
 
 def lab_server(folder):
@@ -285,6 +286,7 @@ def voila_server(folder):
             "--no-browser",
             "--Voila.ip=127.0.0.1",
             "--Voila.connection_dir_root={runtime}",
+            "--template=cordviz",
             "--port={port}",
         ],
     )
@@ -318,8 +320,9 @@ def voila(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def browser():
+    """One profile for all tests, so that pages come out of its cache; kernels are never shared."""
     with chromium() as one:
-        yield one
+        yield one.new_context()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,163 @@
+"""The cord inside its image in 3-D: NiiVue, with controls that Python can set and observe."""
+
+from __future__ import annotations
+
+import gzip
+import uuid
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import ipyniivue
+import ipywidgets
+import nibabel as nib
+import numpy as np
+import traitlets as t
+
+from .._validation import check_choice
+from ..surface import Surface
+from .slice_viewer import source
+from .still_3d import surface_png
+from .stills import show_with_still
+from .volumes import Volume
+
+#: Where the image is cut open: azimuth and elevation of what is taken away.
+CUTS = {"none": None, "sagittal": (270, 0), "coronal": (180, 0), "axial": (0, 90)}
+FAR = 2.0  #: depth of a clip plane that cuts nothing away
+FIT = 0.8  #: of NiiVue's size, so that a long cord keeps its ends
+BRIGHT = 150.0  #: of 255, shown as white: light is lost on the way through a volume
+HEIGHT_PX = 480
+
+
+@cache
+def _code() -> bytes:
+    """NiiVue's JavaScript as the ipyniivue package ships it, compressed."""
+    return gzip.compress((files("ipyniivue") / "static" / "widget.js").read_bytes(), 5)
+
+
+class _Scene(ipyniivue.NiiVue):
+    """NiiVue without its 5 MB of code in the notebook: a page asks for it."""
+
+    _esm = source("view_3d.js")
+    _css = source("slice_viewer.css")
+    turned: Any = None  # told where a page looks from; NiiVue itself tells no trait
+    _still = t.Unicode().tag(sync=True)
+    _label = t.Unicode().tag(sync=True)
+
+    def _handle_custom_msg(self, content: Any, buffers: Any) -> None:
+        if content == {"wants": "niivue"}:
+            self.send({"kind": "niivue"}, [_code()])
+        else:
+            super()._handle_custom_msg(content, buffers)
+
+    def set_state(self, sync_data: Any) -> None:
+        super().set_state(sync_data)
+        if "scene" in sync_data and self.turned is not None:
+            self.turned(self.scene.render_azimuth, self.scene.render_elevation)
+
+
+class View3D(ipywidgets.VBox):
+    """An image and its masks in 3-D, from `cordviz.view_3d`. Drag turns, the wheel moves the cut.
+
+    Attributes
+    ----------
+    azimuth, elevation : float
+        Where it is seen from, in degrees.
+    cut : {"none", "sagittal", "coronal", "axial"}
+        Through the middle of the image, which is opened there.
+    opacity : float
+        Of the image, 0 to 1; the masks stay.
+    """
+
+    azimuth = t.Float(120.0)
+    elevation = t.Float(10.0)
+    cut = t.Unicode("sagittal")
+    opacity = t.Float(1.0)
+
+    def __init__(self, volume: Volume, surface: Surface, *, title: str, **traits: Any):
+        """Show a `volume`; the still is of a `surface`."""
+        self._surface, self._title = surface, title
+        self.scene = _Scene(
+            height=HEIGHT_PX,
+            slice_type=ipyniivue.SliceType.RENDER,
+            back_color=(0.08, 0.09, 0.1, 1),
+            clip_plane_color=(0, 0, 0, 0),
+            drag_and_drop_enabled=False,  # nothing is read from elsewhere
+            log_level="error",
+            loading_text="",
+        )
+        self.scene._still, self.scene._label = f"cordviz-{uuid.uuid4().hex}", title
+        self.scene.load_volumes(_volumes(volume))
+        self.scene.scene._trait_values["vol_scale_multiplier"] = FIT
+        choice = ipywidgets.Dropdown(options=list(CUTS), description="Cut")
+        slider = ipywidgets.FloatSlider(min=0, max=1, step=0.05, description="Image")
+        super().__init__([ipywidgets.HBox([choice, slider]), self.scene])
+        t.link((self, "cut"), (choice, "value"))
+        t.link((self, "opacity"), (slider, "value"))
+        self.observe(self._show, ["azimuth", "elevation", "cut", "opacity"])
+        with self.hold_trait_notifications():
+            for name, value in traits.items():
+                setattr(self, name, value)
+        self._show()
+        self.scene.turned = self._turned
+
+    def _show(self, _: Any = None) -> None:
+        scene = self.scene.scene
+        if (scene.render_azimuth, scene.render_elevation) != (self.azimuth, self.elevation):
+            self.scene.set_render_azimuth_elevation(self.azimuth, self.elevation)
+        plane = CUTS[self.cut]
+        wanted = [FAR, 0.0, 0.0] if plane is None else [0.0, *map(float, plane)]
+        if scene.clip_plane_depth_azi_elevs != [wanted]:
+            self.scene.set_clip_planes([wanted])
+        if self.scene.volumes[0].opacity != self.opacity:
+            self.scene.volumes[0].opacity = self.opacity
+
+    def _turned(self, azimuth: float, elevation: float) -> None:
+        with self.hold_trait_notifications():
+            self.azimuth, self.elevation = float(azimuth), float(elevation)
+
+    def still(self) -> bytes:
+        """PNG of the cord's surface, coloured by its area, made without a browser."""
+        return surface_png(self._surface)
+
+    def _ipython_display_(self) -> None:
+        show_with_still(self, self.scene._still, self.still(), self._title)
+
+    @t.validate("cut")
+    def _check_cut(self, proposal: Any) -> str:
+        check_choice(proposal.value, list(CUTS), "cut")
+        return proposal.value
+
+    @t.validate("opacity")
+    def _check_opacity(self, proposal: Any) -> float:
+        if not 0 <= proposal.value <= 1:
+            raise ValueError(f"opacity must lie between 0 and 1, got {proposal.value:g}.")
+        return proposal.value
+
+
+def _volumes(volume: Volume) -> list[dict[str, Any]]:
+    """The image and its masks, cut out around the cord, as small NIfTI files in memory."""
+    affine = volume.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ [part.start for part in volume.box]
+    low, high = volume.window
+    grey = np.clip((volume.data[volume.box] - low) / (high - low), 0, 1) * 255
+    shown = [{"name": "image.nii.gz", "data": _nifti(grey, affine), "colormap": "gray"}]
+    shown[0] |= {"cal_min": 0.0, "cal_max": BRIGHT}
+    colours = ("warm", "winter", "green", "violet")
+    for number, mask in enumerate(volume.masks.values()):
+        shown.append(
+            {
+                "name": f"mask{number}.nii.gz",
+                "data": _nifti(mask[volume.box] * 255, affine),
+                "colormap": colours[number % len(colours)],
+                "cal_min": 100.0,
+                "cal_max": 255.0,
+                "opacity": 1.0,
+            }
+        )
+    return shown
+
+
+def _nifti(values: np.ndarray, affine: np.ndarray) -> bytes:
+    image = nib.Nifti1Image(values.round().astype(np.uint8), affine)
+    return gzip.compress(image.to_bytes(), 5, mtime=0)
