@@ -1,0 +1,74 @@
+"""For the classroom: segment with weights of one's own, and score what comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from nibabel.nifti1 import Nifti1Image
+
+from ..images import (
+    ImageLike,
+    load_image,
+    load_mask,
+    on_grid,
+    reorient,
+    restore,
+    spacing_mm,
+    voxels,
+)
+from ..segmentation.network import load_network
+from ..segmentation.sampling import cut_patches, paste_patches
+from .patches import centers_of
+from .train import PATCH
+
+
+def segment_with(weights: Path, image: ImageLike, *, around: ImageLike) -> Nifti1Image:
+    """Segment with the network in a file of `train`, as it is: told where the cord lies.
+
+    No search for the cord, no clean-up, no refinement of the edge: the picture of what a young
+    network has learnt. `cordviz.segment_cord` does all of that with the shipped networks.
+
+    Parameters
+    ----------
+    weights : Path
+        ``final.pt`` or ``best.pt`` that `cordviz.training.train.train` wrote.
+    image : path or nibabel image
+        3-D image.
+    around : path or nibabel image
+        Mask on its grid whose centre the network looks at, slice by slice.
+
+    Returns
+    -------
+    nibabel.Nifti1Image
+        Soft mask on the grid of the image, float32 in [0, 1].
+    """
+    import torch
+
+    img = load_image(image)
+    ras, mask = reorient(img), voxels(reorient(load_mask(around)))
+    spacing = spacing_mm(ras)
+    center = centers_of(mask, spacing)
+    slices = np.arange(ras.shape[2])
+    x = torch.from_numpy(cut_patches(voxels(ras), spacing, center, PATCH, slices=slices))[:, None]
+    network = load_network(Path(weights))
+    with torch.inference_mode():
+        found = torch.cat([network(part).sigmoid() for part in x.split(24)])[:, 0].numpy()
+    soft = np.clip(paste_patches(found, ras.shape, spacing, center), 0, 1).astype(np.float32)
+    return on_grid(np.asarray(restore(soft, img).dataobj), img)
+
+
+def score(mask: ImageLike, truth: ImageLike) -> tuple[float, float]:
+    """Dice and area error in percent of a mask cut at 0.5, over the slices where there is truth.
+
+    Examples
+    --------
+    >>> mask = Nifti1Image(np.ones((4, 4, 2), np.float32), np.eye(4))
+    >>> score(mask, mask)
+    (1.0, 0.0)
+    """
+    found, true = (voxels(load_mask(one)) for one in (mask, truth))
+    a, b = found >= 0.5, true >= 0.5
+    a = a & (true > 0).any(axis=(0, 1))
+    dice = 2 * (a & b).sum() / (a.sum() + b.sum())
+    return float(dice), float(100 * (a.sum() / true.sum() - 1))
