@@ -26,6 +26,7 @@ from .variability import compare_contrasts as compare_contrasts
 from .variability import summarize_variability as summarize_variability
 from .views import label_discs as label_discs
 from .views import view_3d as view_3d
+from .views import view_comparison as view_comparison
 from .views import view_contrast_explorer as view_contrast_explorer
 from .views import view_csa as view_csa
 from .views import view_segmentation as view_segmentation

@@ -16,10 +16,12 @@ from .images import ImageLike, load_image, load_mask, read_image
 from .levels import slice_levels
 
 if TYPE_CHECKING:
+    import pandas as pd
     import plotly.graph_objects as go
     from nibabel.nifti1 import Nifti1Image
 
     from .simulation.subject import Subject
+    from .widgets.comparison_view import ComparisonView
     from .widgets.contrast_explorer import ContrastExplorer
     from .widgets.csa_view import CsaView
     from .widgets.disc_labeller import DiscLabeller
@@ -401,6 +403,77 @@ def view_contrast_explorer(
     if view.message:
         raise ValueError(view.message)
     return view
+
+
+def view_comparison(
+    study: pd.DataFrame,
+    *,
+    images: Any = None,
+    levels: Any = None,
+    subject: str | None = None,
+    contrasts: Sequence[str] | None = None,
+    methods: Sequence[str] | None = None,
+    area: str = "soft",
+) -> ComparisonView:
+    """Look into a study: contrasts side by side, with the outlines and areas of all methods.
+
+    Slices of one person in every contrast, at the same height: wheel, arrow keys and slider move
+    all of them. Below are the cross-sectional area (CSA) along the cord (a hue per method, a dash
+    per contrast), a table, and the areas of everyone. A click on a curve goes to that slice; a
+    click on a point of a violin shows that person's images.
+
+    Parameters
+    ----------
+    study : DataFrame
+        From `compare_contrasts`. Made in this process it knows where its images are.
+    images : mapping, folder, list, or simulated study, optional
+        The images of a study that was made elsewhere, as they were given to `compare_contrasts`.
+    levels : label image, or mapping of contrast (or of subject) to label image, optional
+        As given to `compare_contrasts`; with `images`.
+    subject : str, optional
+        Whom to show first.
+    contrasts, methods : sequence of str, optional
+        What to show first; all by default.
+    area : {"soft", "hard"}
+        The mask as it stands, or cut at 0.5.
+
+    Returns
+    -------
+    ComparisonView
+        A widget whose traits (`subject`, `contrasts`, `methods`, `position_mm` …) can be set and
+        observed. The static twin is `plot_comparison`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not a study; images that are not known here; names that are not in the study.
+
+    Notes
+    -----
+    Masks come from the study's cache. Where nothing was kept (``cache=False``) they are made again.
+
+    Examples
+    --------
+    >>> import cordviz as cv, nibabel as nib, numpy as np
+    >>> cord = np.zeros((30, 30, 12), np.uint8)
+    >>> cord[10:20, 10:18] = 1
+    >>> t1, t2 = nib.Nifti1Image(cord, np.eye(4)), nib.Nifti1Image(cord, np.diag([1.1, 1, 1, 1]))
+    >>> images = {"T1w": t1, "T2w": t2}
+    >>> study = cv.compare_contrasts(images, methods={"drawn": images}, over=None, cache=False)
+    >>> view = cv.view_comparison(study)
+    >>> view.table().drawn.round(1).tolist()
+    [80.0, 88.0]
+    """
+    from ._study_images import StudyImages
+    from .widgets.comparison_view import ComparisonView
+
+    start = {"subject": subject, "contrasts": contrasts, "methods": methods}
+    chosen = {
+        name: value if isinstance(value, str) else list(value)
+        for name, value in start.items()
+        if value is not None
+    }
+    return _checked(ComparisonView, StudyImages(study, images, levels), area=area, **chosen)
 
 
 def _load(

@@ -1,13 +1,18 @@
-"""Picture of the live phantom for where no page runs it."""
+"""Pictures of the live phantom and of a comparison for where no page runs them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .stills import HEIGHT_PX, PAGE_PX, encode, outlined
+import numpy as np
+
+from .stills import GAP_PX, HEIGHT_PX, PAGE_PX, curve_png, encode, outlined, stack
 
 if TYPE_CHECKING:
+    from .comparison_view import ComparisonView
     from .contrast_explorer import ContrastExplorer
+
+HALF_MM = 13.0  #: in view around the cord
 
 
 def explorer_png(explorer: ContrastExplorer) -> bytes:
@@ -41,3 +46,37 @@ def explorer_png(explorer: ContrastExplorer) -> bytes:
             words += f"  {(area / true - 1) * 100:+.1f} %"
         draw.text((left + 220, y - 1), words, fill="#26323B", font_size=13)
     return encode(page)
+
+
+def comparison_png(view: ComparisonView) -> bytes:
+    """One slice of each contrast with the methods' outlines, and their curves, PNG."""
+    from PIL import Image, ImageDraw
+
+    shown = view._shown()
+    side = min((PAGE_PX + GAP_PX) // max(len(shown), 1) - GAP_PX, 280)
+    page = Image.new("RGB", (PAGE_PX, side + 22), "white")
+    draw = ImageDraw.Draw(page)
+    for number, (contrast, k) in enumerate(view.slices.items()):
+        volume, colours = view._volumes[contrast], view._about["colours"]
+        centre = [int(v) for v in np.round(volume.centres[k] if volume.centres is not None else 0)]
+        half = [max(round(HALF_MM / s), 1) for s in volume.spacing[:2]]
+        cut = tuple(slice(max(c - h, 0), c + h + 1) for c, h in zip(centre, half, strict=True))
+        low, high = volume.window
+        grey = (volume.data[(*cut, k)].T[::-1] - low) / (high - low)
+        lines = [
+            (volume.masks[name][(*cut, k)].T[::-1], colours[name])
+            for name in view.methods
+            if name in volume.masks
+        ]
+        left = number * (side + GAP_PX)
+        page.paste(outlined(grey, lines, (side, side)), (left, 0))
+        draw.text(
+            (left + 4, 4), f"{contrast} {k}", fill="white", stroke_width=2, stroke_fill="black"
+        )
+    at = 0.0
+    for name in view.methods:
+        draw.rectangle((at, side + 8, at + 10, side + 17), fill=view._about["colours"][name])
+        draw.text((at + 15, side + 6), name, fill="#26323B")
+        at += draw.textlength(name) + 34
+    pictures = [encode(page), *([curve_png(view.figure)] if view._curves else [])]
+    return stack(pictures)

@@ -1,0 +1,292 @@
+"""A study to look into: slices of all contrasts side by side, curves, violins, areas."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import numpy as np
+import traitlets as t
+
+from .._panels import CONTOUR_COLOURS
+from .._statistics import AREAS
+from .._study_images import StudyImages
+from .._validation import check_choice
+from ..contrasts import DISPLAY_NAMES
+from ..plots import plot_csa_by_contrast, plot_csa_profile
+from .csa_curve import HUES, _plain, _plotly
+from .slice_viewer import source
+from .still_explorer import comparison_png
+from .stills import show_with_still
+from .volumes import Volume
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+CROP_MM = 14.0  #: sent around the cord: slices are shown near it
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+
+
+class ComparisonView(anywidget.AnyWidget):
+    """Contrasts and methods of a study, from `cordviz.view_comparison`.
+
+    All of it can be set and observed from Python.
+
+    Attributes
+    ----------
+    subject : str
+        Whose slices and curves are in view.
+    contrasts, methods : list of str
+        Those in view.
+    contrast : str
+        The one in focus: the line on the curves stands at its slice.
+    position_mm : float
+        Height of the slices in world mm; each contrast shows its nearest slice.
+    area : {"soft", "hard"}
+        The mask as it stands, or cut at 0.5.
+    slices : dict of contrast to int
+        Slice of each contrast in view, in the nibabel-LAS frame of `measure_shape`. Read only.
+    """
+
+    _esm = source("page.js", "pixels.js", "plotly.js", "slice_picture.js", "comparison_view.js")
+    _css = source("slice_viewer.css", "contrast_explorer.css", "comparison_view.css")
+
+    subject = t.Unicode().tag(sync=True)
+    contrasts = t.List(t.Unicode()).tag(sync=True)
+    methods = t.List(t.Unicode()).tag(sync=True)
+    contrast = t.Unicode().tag(sync=True)
+    position_mm = t.Float(0.0).tag(sync=True)
+    area = t.Unicode("soft").tag(sync=True)
+    _about = t.Dict().tag(sync=True)
+    _case = t.Dict().tag(sync=True)
+    _curves = t.Dict().tag(sync=True)
+    _violins = t.Dict().tag(sync=True)
+
+    def __init__(self, images: StudyImages, **traits: Any):
+        """Show a study with `traits` set."""
+        self.images = images
+        self._volumes: dict[str, Volume] = {}
+        self._masks: dict[str, dict[str, Any]] = {}
+        self._profiles: dict[tuple[str, str, str], pd.DataFrame] = {}
+        methods, contrasts = images.methods, images.contrasts
+        about = {
+            "subjects": images.subjects,
+            "contrasts": contrasts,
+            "methods": methods,
+            "names": {name: DISPLAY_NAMES.get(name, name) for name in contrasts},
+            "colours": _cycle(methods, CONTOUR_COLOURS),
+            "dashes": _cycle(contrasts, DASHES),
+            "still": f"cordviz-{uuid.uuid4().hex}",
+        }
+        subject = traits.pop("subject", images.subjects[0])
+        check_choice(subject, images.subjects, "subject")
+        start = {"contrasts": contrasts, "methods": methods, "contrast": images.of(subject)[0]}
+        super().__init__(_about=about, subject=subject, **{**start, **traits})
+        self._open()
+        if "position_mm" not in traits:
+            self.position_mm = self._middle()
+        self._draw_violins()
+        self.observe(self._open, "subject")
+        self.observe(self._draw_curves, ["contrasts", "methods", "area"])
+        self.observe(self._draw_violins, ["contrasts", "methods", "area"])
+        self.on_msg(self._answer)
+
+    # What there is to have
+
+    @property
+    def slices(self) -> dict[str, int]:
+        """Slice of each contrast in view."""
+        heights = {
+            name: np.array(self._case["contrasts"][name]["heights"]) for name in self._shown()
+        }
+        return {name: int(np.abs(at - self.position_mm).argmin()) for name, at in heights.items()}
+
+    def table(self) -> pd.DataFrame:
+        """Area in mm² of the subject: a row per contrast, a column per method in view."""
+        study = self.images.study
+        rows = study[(study["subject"] == self.subject) & study["method"].isin(self.methods)]
+        wide = rows.pivot_table(index="contrast", columns="method", values=AREAS[self.area])
+        return wide.reindex(index=self._shown(), columns=list(self.methods))
+
+    def still(self) -> bytes:
+        """PNG of slices and curves, made without a browser."""
+        return comparison_png(self)
+
+    def _ipython_display_(self) -> None:
+        title = f"{self.subject}: {', '.join(self.contrasts)} by {', '.join(self.methods)}"
+        show_with_still(self, self._about["still"], self.still(), title)
+
+    def _shown(self) -> list[str]:
+        return [name for name in self.contrasts if name in self._volumes]
+
+    # From a choice to what is seen
+
+    def _open(self, _: Any = None) -> None:
+        """Read images and masks of the subject."""
+        images, subject = self.images, self.subject
+        self._profiles, self._volumes, self._masks, case = {}, {}, {}, {}
+        for contrast in images.of(subject):
+            masks = images.masks(subject, contrast)
+            volume = Volume.of(images.image(subject, contrast), masks, crop_mm=CROP_MM)
+            self._volumes[contrast], self._masks[contrast] = volume, masks
+            case[contrast] = _describe(volume, images.levels(subject, contrast))
+        study = images.study[images.study["subject"] == subject]
+        areas: dict[str, dict[str, Any]] = {}
+        for key, column in AREAS.items():
+            values = study.set_index(["contrast", "method"])[column] if column in study else None
+            areas[key] = {} if values is None else _nested(values)
+        with self.hold_sync():
+            self._case = {"subject": subject, "contrasts": case, "areas": areas}
+            if self.contrast not in case:
+                self.contrast = next(iter(case))
+            self._draw_curves()
+        if not self._heights()[0] <= self.position_mm <= self._heights()[1]:
+            self.position_mm = self._middle()
+        self._send_volumes()
+
+    def _heights(self) -> tuple[float, float]:
+        every = [height for one in self._case["contrasts"].values() for height in one["heights"]]
+        return min(every), max(every)
+
+    def _middle(self) -> float:
+        """Height where C3 begins in the contrast in focus, or the middle of its cord."""
+        one = self._case["contrasts"][self.contrast]
+        third = [k for k, level in enumerate(one["levels"]) if level == 3]
+        at = third[-1] if third else self._volumes[self.contrast].middle[2]
+        return float(one["heights"][at])
+
+    def _draw_curves(self, _: Any = None) -> None:
+        tables, belongs = {}, {}
+        for contrast in self._shown():
+            for method in self.methods:
+                table = self._profile(contrast, method)
+                if table is not None and table["area_mm2"].notna().any():
+                    name = f"{DISPLAY_NAMES.get(contrast, contrast)} · {method}"
+                    tables[name], belongs[name] = table, (contrast, method)
+        if not tables:
+            self._curves = {}
+            return
+        fig = plot_csa_profile(tables, norms=False)
+        hues, dashes = _cycle(self.images.methods, HUES), self._about["dashes"]
+        for trace in fig.data:
+            contrast, method = belongs.get(trace.legendgroup, ("", ""))
+            if method:
+                trace.line.update(color=hues[method], dash=dashes[contrast], width=1.8)
+                trace.meta = {"contrast": contrast, "method": method}
+        fig.update_layout(showlegend=False, hovermode="closest", dragmode=False)
+        fig.update_layout(width=None, height=320, autosize=True, template=None, font_size=12)
+        fig.update_layout(margin={"t": 40, "b": 46, "r": 12, "l": 56})
+        fig.update_xaxes(title_font_size=12)
+        fig.update_yaxes(title_font_size=12)
+        self.figure = fig
+        self._curves = _page_figure(fig)
+
+    def _profile(self, contrast: str, method: str) -> pd.DataFrame | None:
+        key = contrast, method, self.area
+        if key not in self._profiles and method in self._masks[contrast]:
+            mask = self._masks[contrast][method]
+            try:
+                table = self.images.profile(self.subject, contrast, mask, self.area)
+            except ValueError:  # a mask that cannot be measured has no curve
+                return None
+            self._profiles[key] = table
+        return self._profiles.get(key)
+
+    def _draw_violins(self, _: Any = None) -> None:
+        """Areas of everyone by contrast, a panel per method; says why if there is nothing."""
+        study = self.images.study
+        study = study[study["method"].isin(self.methods) & study["contrast"].isin(self.contrasts)]
+        try:
+            fig = plot_csa_by_contrast(study, contrasts=self.contrasts, area=self.area)
+        except (ValueError, TypeError) as error:
+            self._violins = {"why": str(error)}
+            return
+        # panels come method by method, and in each the points contrast by contrast
+        points = [trace for trace in fig.data if trace.text is not None]
+        shown = [m for m in dict.fromkeys(study["method"]) if m in self.methods]
+        places = [(method, contrast) for method in shown for contrast in self.contrasts]
+        for trace, (method, contrast) in zip(points, places, strict=False):
+            trace.meta = {"contrast": contrast, "method": method}
+        fig.update_layout(width=None, autosize=True, template=None, dragmode=False)
+        self._violins = _page_figure(fig)
+
+    def _answer(self, _: Any, content: Any, buffers: Any) -> None:
+        if content == {"wants": "plotly"}:
+            self.send({"kind": "plotly"}, [_plotly()])
+        elif content == {"wants": "volumes"}:
+            self._send_volumes()
+
+    def _send_volumes(self) -> None:
+        for contrast, volume in self._volumes.items():
+            about = {"kind": "volume", "subject": self.subject, "contrast": contrast}
+            self.send({**about, "names": list(volume.masks)}, volume.packed())
+
+    # Checks, so that what is wrong is said at the line that sets it
+
+    @t.validate("subject")
+    def _check_subject(self, proposal: Any) -> str:
+        check_choice(proposal.value, self.images.subjects, "subject")
+        return proposal.value
+
+    @t.validate("area")
+    def _check_area(self, proposal: Any) -> str:
+        check_choice(proposal.value, AREAS, "area")
+        return proposal.value
+
+    @t.validate("contrast")
+    def _check_contrast(self, proposal: Any) -> str:
+        check_choice(proposal.value, self.images.contrasts, "contrast")
+        return proposal.value
+
+    @t.validate("contrasts", "methods")
+    def _check_names(self, proposal: Any) -> list[str]:
+        name = proposal.trait.name
+        choices = getattr(self.images, name)
+        if not proposal.value:
+            raise ValueError(f"Expected at least one of {name} {', '.join(choices)}, got none.")
+        for one in proposal.value:
+            check_choice(one, choices, name)
+        return [one for one in choices if one in proposal.value]
+
+
+def _describe(volume: Volume, levels: list[int]) -> dict[str, Any]:
+    """What a page must know to cut a volume: world height and centre of the cord per slice."""
+    count = volume.data.shape[2]
+    centres = np.tile(volume.middle[:2], (count, 1)) if volume.centres is None else volume.centres
+    voxel = np.column_stack([centres, np.arange(count), np.ones(count)])
+    x, y, _ = volume.box
+    low, high = volume.range
+    scale = 255 / max(high - low, 1e-30)
+    return {
+        "dims": [part.stop - part.start for part in volume.box],
+        "spacing": volume.spacing.tolist(),
+        "heights": (voxel @ volume.affine[2]).round(3).tolist(),
+        "centres": (centres - [x.start, y.start]).round(2).tolist(),
+        "window": [(value - low) * scale for value in volume.window],
+        "levels": levels,
+        "masks": list(volume.masks),
+    }
+
+
+def _nested(values: pd.Series) -> dict[str, dict[str, float | None]]:
+    table: dict[str, dict[str, float | None]] = {}
+    for (contrast, method), value in values.items():  # type: ignore[misc]
+        table.setdefault(str(contrast), {})[str(method)] = None if value != value else float(value)
+    return table
+
+
+def _cycle(names: list[str], values: tuple[str, ...]) -> dict[str, str]:
+    return {name: values[n % len(values)] for n, name in enumerate(names)}
+
+
+def _page_figure(fig: go.Figure) -> dict[str, Any]:
+    """A figure as plain JSON, numbers as lists, which pages read without decoding."""
+    page = json.loads(fig.to_json(engine="json"))
+    for shown, trace in zip(page["data"], fig.data, strict=True):
+        for part in ("x", "y", "customdata"):
+            if trace[part] is not None:
+                shown[part] = _plain(trace[part])
+    return page
