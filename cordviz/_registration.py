@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
-from scipy.ndimage import binary_dilation, gaussian_filter1d, map_coordinates
+from scipy.ndimage import gaussian_filter1d, map_coordinates
 
 from .centerline import slice_centres
 from .images import reorient, spacing_mm, voxels
@@ -22,9 +22,6 @@ FAR_MM = 20.0  #: masks further apart than this, by their headers, are not of on
 TWIST_MM = 40.0  #: along the cord over which shapes are pooled: one slice's axis is 2° off
 STEADY_MM = 2.0  #: along the cord over which shifts are smoothed
 NODES_MM = 4.0  #: of displacement fields in plane; between the slices' maps they are linear
-MESH_MM = (20.0, 20.0, 30.0)  #: of the B-splines: right–left, anterior–posterior, along
-SAMPLED, ITERATIONS = 0.2, 20  #: of the fit of B-splines
-NEAR_MM = 4.0  #: around the cord, where images are compared
 
 Where = Callable[[np.ndarray], np.ndarray]
 
@@ -194,66 +191,6 @@ def align(native: Space, reference: Space, transform: str) -> Link:
     # motion is smooth along the cord, the centres of hand-drawn slices are not
     goal = centre + gaussian_filter1d(goal - centre, STEADY_MM / native.spacing[2], axis=0)
     return Link(native, header, slices, centre, goal, linear)
-
-
-def bend(link: Link, image: Nifti1Image, onto: Nifti1Image, cord: np.ndarray, box: Box) -> Link:
-    """Add the smooth deformation in plane that fits an image onto the reference's near the cord.
-
-    The images drive it (B-splines, Mattes mutual information); the masks hold the place and the
-    area of every section. `cord` is the reference mask on the box of its grid.
-    """
-    import SimpleITK as sitk
-
-    onto = reorient(onto)
-    size = spacing_mm(onto)
-    [moving] = pull([voxels(reorient(image))], link.to_native, box, (1, 1, 1))
-    near = binary_dilation(cord > 0, iterations=max(1, round(NEAR_MM / float(size.min()))))
-
-    # sums in one order: the same result on every machine
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-
-    def itk(data: np.ndarray) -> sitk.Image:
-        img = sitk.GetImageFromArray(np.ascontiguousarray(data.T))
-        img.SetSpacing(size.tolist())
-        return img
-
-    fixed = itk(voxels(onto)[box.slices])
-    mesh = [max(1, round(n * s / m)) for n, s, m in zip(box.shape, size, MESH_MM, strict=True)]
-    spline = sitk.BSplineTransformInitializer(fixed, mesh)
-    method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsMattesMutualInformation(32)
-    method.SetMetricFixedMask(itk(near.astype(np.uint8)))
-    method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentage(SAMPLED, seed=1)
-    method.SetInterpolator(sitk.sitkLinear)
-    method.SetOptimizerAsLBFGSB(numberOfIterations=ITERATIONS)
-    method.SetInitialTransform(spline, inPlace=True)
-    method.Execute(fixed, itk(moving))
-    domain = fixed.GetSize(), fixed.GetOrigin(), fixed.GetSpacing()
-    fit = sitk.TransformToDisplacementField(spline, sitk.sitkVectorFloat64, *domain)
-    there = _held(sitk.GetArrayFromImage(fit).T, cord, size)
-    field = sitk.GetImageFromArray(np.ascontiguousarray(there.T), isVector=True)
-    field.SetSpacing(size.tolist())
-    back = sitk.GetArrayFromImage(sitk.InvertDisplacementField(field)).T
-    size = size.reshape(3, 1, 1, 1)
-    return replace(link, box=box, field=there / size, inverse=back / size)
-
-
-def _held(field: np.ndarray, cord: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Displacements in mm (3, I, J, K) without what the masks know better: place and area.
-
-    In every slice the cord's mean shift and its growth are taken out; nothing moves along it.
-    """
-    mass = cord.sum(axis=(0, 1))
-    weight = cord / np.maximum(mass, 1e-6)
-    at = np.indices(cord.shape)[:2] * size[:2].reshape(2, 1, 1, 1)
-    about = at - (weight * at).sum(axis=(1, 2), keepdims=True)
-    held = np.zeros_like(field)
-    held[:2] = field[:2] - (weight * field[:2]).sum(axis=(1, 2), keepdims=True)
-    growth = (weight * about * held[:2]).sum(axis=(0, 1, 2))
-    growth /= np.maximum((weight * about**2).sum(axis=(0, 1, 2)), 1e-6)
-    held[:2] -= growth * about
-    return held * (mass > 0)
 
 
 def displacements(where: Where, grid: np.ndarray, target: np.ndarray, box: Box) -> Nifti1Image:

@@ -3,9 +3,10 @@
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter, shift
 from scipy.spatial.transform import Rotation
 
-from cordviz.images import load_mask, save_mask
+from cordviz.images import load_mask, reorient, save_mask
 from cordviz.plots import plot_soft_truth
 from cordviz.simulation import simulate_subject
 from cordviz.soft_truth import average_soft_truth
@@ -164,6 +165,56 @@ def test_a_deformation_holds_area_and_place():
     assert csa_mm2(bent.in_reference["T1w"]) == pytest.approx(csa_mm2(masks["T1w"]), rel=0.02)
 
 
+def seen_at(mask, to_front, contrast):
+    """Image of the cord that a mask was drawn on, too far to the front or not."""
+    ras = nib.as_closest_canonical(mask)
+    voxel = np.array(ras.header.get_zooms())
+    back = shift(ras.get_fdata(), (0, -to_front / voxel[1], 0), order=1)
+    canal = gaussian_filter(back, (*(2.5 / voxel[:2]), 0)) > 0.12
+    bone, fluid, white = contrast
+    tissue = bone + (fluid - bone) * canal + (white - fluid) * back
+    noise = np.random.default_rng(0).normal(0, 5, tissue.shape)
+    image = nib.Nifti1Image((tissue + noise).astype("f4"), ras.affine)
+    return reorient(image, "".join(nib.aff2axcodes(mask.affine)))
+
+
+def front(mask):
+    """Height of the centre of a mask on the front–back axis, mm, in slices well inside."""
+    ras = nib.as_closest_canonical(mask)
+    data = ras.get_fdata()[..., 20:40].sum(axis=(0, 2))
+    return data @ np.arange(data.size) / data.sum() * ras.header.get_zooms()[1]
+
+
+def test_images_undo_that_one_rater_is_off():
+    """The T2w rater draws 0.45 mm too far to the front, the two others do not."""
+    masks = {"T2w": cord("T2w"), "T1w": cord("T1w", shift=(1, 1)), "T2star": cord("T2star")}
+    shown = {
+        "T2w": (0.45, (50, 400, 150)),
+        "T1w": (0, (200, 60, 180)),
+        "T2star": (0, (90, 300, 200)),
+    }
+    images = {name: seen_at(mask, *shown[name]) for name, mask in masks.items()}
+    by = {
+        place: average_soft_truth(masks, images, place=place, progress=False)
+        for place in ("masks", "images")
+    }
+    drawn = front(masks["T2w"])
+    assert front(by["masks"].reference) == pytest.approx(drawn, abs=0.05)
+    assert front(by["images"].reference) == pytest.approx(drawn - 0.3, abs=0.1)
+    assert by["masks"].shifts_mm == dict.fromkeys(masks, 0.0)
+    for name in ("T1w", "T2star"):
+        assert by["images"].shifts_mm[name] == pytest.approx(-0.45, abs=0.15)
+    assert csa_mm2(by["images"].reference) == pytest.approx(csa_mm2(masks["T2w"]), rel=0.01)
+
+
+def test_images_that_show_nothing_leave_the_masks_their_place(session):
+    flat = {
+        name: nib.Nifti1Image(np.full(m.shape, 7, "f4"), m.affine) for name, m in session.items()
+    }
+    result = average_soft_truth(session, flat, progress=False)
+    assert result.shifts_mm == dict.fromkeys(session, 0.0)
+
+
 def test_a_simulated_session_is_undone_and_keeps_the_raters_area():
     subject = simulate_subject(seed=1)
     masks, images, truth = {}, {}, {}
@@ -200,6 +251,7 @@ def test_provenance_goes_into_the_sidecar(result, tmp_path):
         ({"T2w": cord("T2w")}, {}, "two or more contrasts"),
         ({"T1w": cord("T1w"), "T2star": cord("T2star")}, {}, "reference must be one of"),
         ({"T2w": cord("T2w"), "T1w": cord("T1w", shift=(2, 0))}, {"transform": "rigd"}, "'rigid'"),
+        ({"T2w": cord("T2w"), "T1w": cord("T1w")}, {"place": "image"}, "'images'"),
     ],
 )
 def test_what_cannot_be_averaged_is_refused_with_a_reason(masks, options, words):
