@@ -92,12 +92,11 @@ class View3D(ipywidgets.VBox):
         choice = ipywidgets.Dropdown(options=list(CUTS), description="Cut")
         slider = ipywidgets.FloatSlider(min=0, max=1, step=0.05, description="Image")
         super().__init__([ipywidgets.HBox([choice, slider]), self.scene])
+        for name, value in traits.items():
+            setattr(self, name, value)
         t.link((self, "cut"), (choice, "value"))
         t.link((self, "opacity"), (slider, "value"))
         self.observe(self._show, ["azimuth", "elevation", "cut", "opacity"])
-        with self.hold_trait_notifications():
-            for name, value in traits.items():
-                setattr(self, name, value)
         self._show()
         self.scene.turned = self._turned
 
@@ -141,7 +140,9 @@ def _volumes(volume: Volume) -> list[dict[str, Any]]:
     affine[:3, 3] += affine[:3, :3] @ [part.start for part in volume.box]
     low, high = volume.window
     grey = np.clip((volume.data[volume.box] - low) / (high - low), 0, 1) * 255
-    shown = [{"name": "image.nii.gz", "data": _nifti(grey, affine), "colormap": "gray"}]
+    shown: list[dict[str, Any]] = [
+        {"name": "image.nii.gz", "data": _nifti(grey, affine), "colormap": "gray"}
+    ]
     shown[0] |= {"cal_min": 0.0, "cal_max": BRIGHT}
     colours = ("warm", "winter", "green", "violet")
     for number, mask in enumerate(volume.masks.values()):

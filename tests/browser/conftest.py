@@ -167,6 +167,7 @@ class Window:
     """
 
     until = staticmethod(eventually)
+    ready = ".cordviz-viewer[data-state=ready]"  # what a page shows when it can be used
 
     def __init__(self, browser, *, width=1300, height=1000, dark=False):
         self.page = browser.new_page()
@@ -202,13 +203,18 @@ class Window:
         return self._ready()
 
     def _ready(self):
-        self.page.wait_for_selector(".cordviz-viewer[data-state=ready]")
+        self.page.wait_for_selector(self.ready)
         return self.page
 
     def _started(self):
+        """Wait for the kernel, and for the widget manager, which may be later on a busy machine.
+
+        Without its target registered the page closes every widget that the kernel opens, and
+        says two seconds later that a "widget model" was "not found".
+        """
         self.page.wait_for_function(
-            "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status"
-            " === 'idle'"
+            "(() => { const k = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session"
+            "?.kernel; return k?.status === 'idle' && k._targetRegistry['jupyter.widget']; })()"
         )
 
     def command(self, name, arguments=None):
@@ -287,6 +293,7 @@ def voila_server(folder):
             "--Voila.ip=127.0.0.1",
             "--Voila.connection_dir_root={runtime}",
             "--template=cordviz",
+            "--show_tracebacks=True",
             "--port={port}",
         ],
     )

@@ -1,0 +1,281 @@
+"""The app of notebooks/app.ipynb: choose or upload images, segment, compare, look, take home."""
+
+from __future__ import annotations
+
+import html
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as w
+
+from .contrasts import closest_contrast
+from .datasets import STUDY_CONTRASTS, load_simulated_study
+from .images import load_mask, on_grid, voxels
+from .levels import levels_from_discs
+from .report import write_report
+from .segmentation import METHODS, segment_cord
+from .uploads import (
+    CONTRASTS,
+    LIMIT_MB,
+    Upload,
+    check_name,
+    problem_of,
+    read_upload,
+    same_grid,
+)
+from .variability import compare_contrasts
+from .views import view_3d, view_csa, view_segmentation
+from .widgets.files import FileDownload, FileUpload
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SIMULATED, OWN = "A simulated person", "My own images"
+VIEWS = ("Area along the cord", "Slices", "3-D")
+MINE = "my mask"  #: how uploaded masks are called beside the methods
+MB = 1_000_000
+
+
+class App(w.VBox):
+    """Segment and compare in a page; `cordviz.app.App()` in a notebook, or under Voila.
+
+    Uploaded files stay in memory and end with the kernel. What the comparison writes lies in a
+    temporary folder that is gone before the result is shown.
+
+    Attributes
+    ----------
+    uploads : list of Upload
+        Files that were read.
+    study : DataFrame or None
+        The last comparison, as of `compare_contrasts`.
+    """
+
+    def __init__(self) -> None:
+        """Build the page; nothing is computed yet."""
+        self.uploads: list[Upload] = []
+        self.study: pd.DataFrame | None = None
+        self._images: dict[str, Any] = {}
+        self._masks: dict[str, dict[str, Any]] = {}
+        self._levels: Any = None
+        self._people = load_simulated_study()
+        self.source = w.ToggleButtons(options=[SIMULATED, OWN], description="Images")
+        self.person = w.Dropdown(options=list(self._people), description="Person")
+        self.contrasts = w.SelectMultiple(
+            options=STUDY_CONTRASTS, value=("T1w", "T2w"), rows=7, description="Contrasts"
+        )
+        self.upload = FileUpload(
+            self._check, self._take, label=f"NIfTI files, {LIMIT_MB} MB in all: "
+        )
+        self.files = w.VBox()
+        self.methods = w.SelectMultiple(
+            options=METHODS, value=("propseg", "agnostic"), rows=3, description="Methods"
+        )
+        self.go = w.Button(description="Segment and compare", button_style="primary")
+        self.bar = w.Output()
+        self.message = w.HTML()
+        self.table = w.HTML()
+        self.report, self.csv = (
+            FileDownload(label="Report (HTML)"),
+            FileDownload(label="Table (CSV)"),
+        )
+        self.shown = w.Dropdown(description="Contrast")
+        self.view = w.ToggleButtons(options=VIEWS, description="Look at")
+        self.stage = w.VBox()
+        self._own = w.VBox([self.upload, self.files])
+        self._simulated = w.HBox([self.person, self.contrasts])
+        self._result = w.VBox(
+            [
+                self.table,
+                w.HBox([self.report, self.csv]),
+                w.HBox([self.shown, self.view]),
+                self.stage,
+            ]
+        )
+        steps = [self.source, self._simulated, self._own, self.methods, self.go]
+        super().__init__([*steps, self.message, self.bar, self._result])
+        self.go.layout.width, self.go.layout.margin = "220px", "8px 0 8px 90px"
+        self.source.observe(self._choose, "value")
+        self.go.on_click(self._run)
+        for chooser in (self.shown, self.view):
+            chooser.observe(self._look, "value")
+        self._choose()
+        self._result.layout.display = "none"
+
+    # Files
+
+    def _check(self, name: str, size: int) -> None:
+        """Refuse a file by its name and size, before it is sent."""
+        check_name(name)
+        kept = sum(upload.bytes for upload in self.uploads)
+        if kept + size > LIMIT_MB * MB:
+            raise ValueError(
+                f"{size / MB:.0f} MB is too much: {LIMIT_MB} MB in all, {kept / MB:.0f} MB of "
+                "them used. Crop it to the neck, or compress it (.nii.gz)."
+            )
+
+    def _take(self, name: str, content: bytes) -> None:
+        upload = read_upload(name, content)
+        if upload.name in [other.name for other in self.uploads]:
+            raise ValueError("a file of this name is there already; remove it first.")
+        self.uploads.append(upload)
+        self._list()
+
+    def _remove(self, upload: Upload) -> None:
+        self.uploads.remove(upload)
+        self._list()
+
+    def _list(self) -> None:
+        """A row for each file: what it is, of which contrast, and away with it."""
+        rows = []
+        for upload in self.uploads:
+            size = " × ".join(map(str, upload.data.shape))
+            name = w.HTML(f"<b>{html.escape(upload.name)}</b> · {size}")
+            role = w.Label(upload.role)
+            contrast = w.Dropdown(
+                options=[("contrast?", ""), *((c, c) for c in CONTRASTS)],
+                value=upload.contrast,
+                layout={"width": "120px"},
+            )
+            remove = w.Button(description="Remove", layout={"width": "80px"})
+            contrast.observe(lambda change, u=upload: setattr(u, "contrast", change.new), "value")
+            remove.on_click(lambda _, u=upload: self._remove(u))
+            rows.append(w.HBox([name, role, contrast, remove], layout={"align_items": "center"}))
+        self.files.children = rows
+        self._say(problem_of(self.uploads))
+
+    # Work
+
+    def _session(self) -> tuple[dict[str, Any], list[Any], Any, Any]:
+        """Images, methods, levels and truth of what is chosen."""
+        methods: list[Any] = list(self.methods.value)
+        if self.source.value == SIMULATED:
+            person = self._people[self.person.value]
+            images = {contrast: person[contrast] for contrast in self.contrasts.value}
+            if not images:
+                raise ValueError("Choose at least one contrast.")
+            truth = {contrast: person.truth(contrast) for contrast in images}
+            return images, methods, {c: person.levels(c) for c in images}, truth
+        if wrong := problem_of(self.uploads):
+            raise ValueError(wrong)
+        images = {u.contrast or "image": u.data for u in self.uploads if u.role == "image"}
+        if not images:
+            raise ValueError("Choose an image first: a NIfTI file of a neck.")
+        one = next(iter(images))
+        masks = {u.contrast if u.contrast in images else one: u.data for u in self._of("mask")}
+        if masks:
+            methods.append({MINE: masks})
+        levels: Any = next((u.data for u in self._of("levels")), None)
+        for discs in self._of("discs"):
+            cut = images.get(discs.contrast, images[one])
+            levels = levels_from_discs(discs.data, segment_cord(cut, progress=False))
+        return images, methods, levels, None
+
+    def _of(self, role: str) -> list[Upload]:
+        return [upload for upload in self.uploads if upload.role == role]
+
+    def _run(self, _: Any = None) -> None:
+        self.go.disabled = True
+        self._say("Working: a few seconds for each image and method …", kind="working")
+        self._result.layout.display = "none"
+        try:
+            images, methods, levels, truth = self._session()
+            if not methods:
+                raise ValueError("Choose at least one method.")
+            if set(methods) & {"propseg", "deepseg"}:
+                for contrast in images:
+                    closest_contrast(contrast)
+            self._work(images, methods, levels, truth)
+            self._say("")
+        except Exception as error:  # the page says why, and lives on
+            self._say(str(error) or type(error).__name__)
+        finally:
+            self.bar.clear_output()
+            self.go.disabled = False
+
+    def _work(self, images: dict[str, Any], methods: list[Any], levels: Any, truth: Any) -> None:
+        over = None if levels is None else (2, 3)
+        options = {"methods": methods, "levels": levels, "truth": truth, "over": over}
+        with tempfile.TemporaryDirectory(prefix="cordviz_") as name, _printing_in(self.bar):
+            folder = Path(name)
+            study = compare_contrasts(images, cache=folder / "cache", **options)
+            page = write_report(images, folder, progress=False, png=False, **options)
+            report = page.read_bytes()
+            masks: dict[str, dict[str, Any]] = {contrast: {} for contrast in images}
+            for contrast, method, file in study[["contrast", "method", "mask"]].to_numpy():
+                if file:
+                    kept = load_mask(file)  # in memory: its file goes
+                    masks[contrast][method] = on_grid(voxels(kept).copy(), kept)
+        self.study, self._images, self._masks = study.drop(columns="mask"), images, masks
+        self._levels = levels
+        self.table.value = _table(self.study, over)
+        self.report.offer("cordviz_report.html", "text/html", report)
+        csv = self.study.to_csv(index=False).encode()
+        self.csv.offer("cordviz_study.csv", "text/csv", csv)
+        self._result.layout.display = ""
+        self.shown.unobserve(self._look, "value")  # one look, after all of it is set
+        self.shown.options = [contrast for contrast, found in masks.items() if found]
+        self.shown.value = next(iter(self.shown.options), None)
+        self.shown.observe(self._look, "value")
+        self._look()
+
+    def _look(self, _: Any = None) -> None:
+        """The chosen view of the chosen contrast; one at a time, as each holds a volume."""
+        for old in self.stage.children:
+            for part in (*getattr(old, "children", ()), old):
+                part.close()
+        contrast = self.shown.value
+        if contrast is None:
+            self.stage.children = []
+            return
+        image, masks = self._images[contrast], self._masks[contrast]
+        levels = self._levels.get(contrast) if isinstance(self._levels, dict) else self._levels
+        if levels is not None and not same_grid(levels, image):
+            levels = None
+        if self.view.value == "3-D":
+            view = view_3d(image, masks)
+        elif self.view.value == "Slices":
+            view = view_segmentation(image, masks, levels=levels)
+        else:
+            view = view_csa(image, masks, levels=levels)
+        self.stage.children = [view]
+
+    def _choose(self, _: Any = None) -> None:
+        own = self.source.value == OWN
+        self._own.layout.display = "" if own else "none"
+        self._simulated.layout.display = "none" if own else ""
+        self._say(problem_of(self.uploads) if own else "")
+
+    def _say(self, text: str, *, kind: str = "problem") -> None:
+        said = html.escape(text)
+        self.message.value = f'<p class="cordviz-{kind}" role="alert">{said}</p>' if said else ""
+
+
+@contextmanager
+def _printing_in(output: w.Output) -> Iterator[None]:
+    """Bars go into `output`; errors do not, which would print and swallow them."""
+    errors = []
+    with output:
+        try:
+            yield
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+def _table(study: pd.DataFrame, over: Any) -> str:
+    """Areas by contrast and method as HTML, with the reason where there is none."""
+    wide = study.pivot(index="contrast", columns="method", values="csa_mm2")
+    wide = wide.reindex(index=study["contrast"].unique(), columns=study["method"].unique())
+    if study["truth_mm2"].notna().any():
+        wide["truth"] = study.groupby("contrast")["truth_mm2"].first()
+    wide.index.name = wide.columns.name = None
+    where = "C2–C3" if over else "all slices of each mask (levels unknown)"
+    failed = study.loc[study["error"] != "", ["contrast", "method", "error"]]
+    said = [f"{row.contrast}, {row.method}: {row.error}" for row in failed.itertuples()]
+    reasons = "".join(f'<p class="cordviz-problem">{html.escape(text)}</p>' for text in said)
+    caption = f"<p>Cross-sectional area in mm², mean over {where}.</p>"
+    return caption + wide.to_html(float_format="{:.1f}".format, na_rep="–", border=0) + reasons

@@ -1,0 +1,214 @@
+"""Read NIfTI images from bytes in memory: small enough, whole, 3-D, or refused in one sentence."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import nibabel as nib
+import numpy as np
+from nibabel.nifti1 import Nifti1Image
+
+from ._validation import check_same_grid
+from .contrasts import contrast_family
+from .images import load_image, load_mask, read_image
+
+LIMIT_MB = 200  #: of all files together
+MOST_VOXELS = 64_000_000  #: of an image: 256 MB in memory as float32
+HEADER_BYTES = 1024  #: hold the header of NIfTI-1 (348) and of NIfTI-2 (540)
+CONTRASTS = ("T1w", "T2w", "T2star", "MT-on", "MT-off", "GRE-T1w", "DWI", "fMRI")
+
+
+@dataclass
+class Upload:
+    """A file that was read.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, without folders.
+    data : nibabel.Nifti1Image
+        In memory: float32 for images and masks, labels as they are.
+    role : {"image", "mask", "discs", "levels"}
+        Told from the name, as BIDS and SCT write it.
+    contrast : str
+        Told from the name; "" where it says nothing.
+    bytes : int
+        Of the file.
+    """
+
+    name: str
+    data: Nifti1Image
+    role: str
+    contrast: str
+    bytes: int
+
+
+def check_name(name: str) -> None:
+    """Refuse what is not NIfTI by its name, before a byte of it is sent."""
+    if name.lower().endswith((".dcm", ".ima")):
+        raise ValueError("DICOM is not read here; convert the series to NIfTI first (dcm2niix).")
+    if not name.lower().endswith((".nii", ".nii.gz")):
+        raise ValueError("expected a NIfTI file, .nii or .nii.gz.")
+
+
+def read_upload(name: str, content: bytes) -> Upload:
+    """Read one NIfTI file from memory; nothing is written anywhere.
+
+    Parameters
+    ----------
+    name : str
+        Of the file; ends in .nii or .nii.gz, and tells role and contrast.
+    content : bytes
+        Of the file.
+
+    Raises
+    ------
+    ValueError
+        Empty, text, DICOM, truncated, corrupt, too large unpacked, not 3-D, no number per voxel,
+        constant; of a mask also values outside 0 to 1.
+
+    Examples
+    --------
+    >>> import nibabel as nib, numpy as np
+    >>> image = nib.Nifti1Image(np.random.default_rng(0).random((4, 5, 6)), np.eye(4))
+    >>> upload = read_upload("sub-01_T2w.nii", image.to_bytes())
+    >>> upload.role, upload.contrast, upload.data.shape
+    ('image', 'T2w', (4, 5, 6))
+    """
+    name = PurePosixPath(name.replace("\\", "/")).name
+    check_name(name)
+    if not content:
+        raise ValueError("the file is empty (0 bytes).")
+    image = _open(content)
+    if len(image.shape) == 4 and image.shape[3] > 1:
+        raise ValueError(
+            f"the image is 4-D with {image.shape[3]} volumes; this page takes 3-D. Average or "
+            "choose volumes first, for example cordviz.load_image(path, reduce='mean')."
+        )
+    role = role_of(name)
+    if role == "image":
+        data = load_image(image)
+    elif role == "mask":
+        data = load_mask(image)
+    else:
+        data = read_image(image, name=f"{role} file")
+        labels = np.asarray(data.dataobj)
+        if len(data.shape) != 3 or not labels.any() or (labels != np.rint(labels)).any():
+            raise ValueError(f"expected {role} as whole numbers in a 3-D image, at least one.")
+    return Upload(name, data, role, contrast_of(name), len(content))
+
+
+def problem_of(uploads: list[Upload]) -> str:
+    """What keeps files from being compared with each other, "" where nothing does."""
+    images = [upload for upload in uploads if upload.role == "image"]
+    known = {upload.contrast: upload for upload in images}
+    if not uploads:
+        return ""
+    if not images:
+        return "There is no image among the files yet."
+    if len(known) < len(images):
+        return "Two images have the same contrast: say which is which, or remove one."
+    for upload in uploads:
+        image = known.get(upload.contrast) or (images[0] if len(images) == 1 else None)
+        if image is None:
+            return f"{upload.name}: of which image? Choose its contrast."
+        if upload.role == "mask" and not same_grid(upload.data, image.data):
+            sizes = (" × ".join(map(str, it.data.shape[:3])) for it in (upload, image))
+            return (
+                f"{upload.name} does not lie on the grid of {image.name} "
+                f"({' against '.join(sizes)} voxels, or another place). Resample it onto that "
+                "image, or remove it."
+            )
+    return ""
+
+
+def same_grid(one: Nifti1Image, other: Nifti1Image) -> bool:
+    """Whether two images lie on each other voxel for voxel."""
+    try:
+        check_same_grid(one, other, "one", "other")
+    except ValueError:
+        return False
+    return True
+
+
+def role_of(name: str) -> str:
+    """What a file holds, by its name."""
+    stem = name.lower()
+    if "disc" in stem:
+        return "discs"
+    if "level" in stem:
+        return "levels"
+    return "mask" if re.search(r"seg|mask|label-sc", stem) else "image"
+
+
+def contrast_of(name: str) -> str:
+    """Name of the contrast in a file's name, "" if there is none."""
+    stem = re.sub(r"\.nii(\.gz)?$", "", name, flags=re.IGNORECASE)
+    words = re.split(r"[_\s]|(?:mt|acq)-", stem)
+    spelt = {re.sub("[^a-z0-9]", "", c.lower()): c for c in CONTRASTS}
+    spelt |= {"t1": "T1w", "t2": "T2w", "t2s": "T2star", "mt1": "MT-on", "mt0": "MT-off"}
+    spelt |= {"on": "MT-on", "off": "MT-off", "dmri": "DWI", "bold": "fMRI", "mtt1": "GRE-T1w"}
+    for word in reversed(words):
+        known = spelt.get(re.sub("[^a-z0-9]", "", word.lower()))
+        if known:
+            contrast_family(known)  # every name offered is one that methods know
+            return known
+    return ""
+
+
+def _open(content: bytes) -> Nifti1Image:
+    """The image in `content`; its header is looked at before anything large is unpacked."""
+    if content[128:132] == b"DICM":
+        raise ValueError("this is DICOM; convert the series to NIfTI first (dcm2niix).")
+    packed = content[:2] == b"\x1f\x8b"
+    try:
+        head = _unpack(content, HEADER_BYTES) if packed else content[:HEADER_BYTES]
+        kind = _kind(head)
+        header = kind.header_class.from_fileobj(io.BytesIO(head), check=False)
+        shape = header.get_data_shape()
+        if int(np.prod(shape, dtype=np.int64)) > MOST_VOXELS:
+            raise _Refused(
+                f"the image has {' × '.join(map(str, shape))} voxels; this page takes "
+                f"{MOST_VOXELS // 1_000_000} million. Crop it to the neck first."
+            )
+        end = int(header.get_data_offset()) + int(
+            np.prod(shape, dtype=np.int64) * header.get_data_dtype().itemsize
+        )
+        whole = _unpack(content, end) if packed else content
+        if len(whole) < end:
+            raise EOFError(f"{len(whole)} of {end} bytes are there")
+        image = kind.from_bytes(whole)
+        return kind(np.asanyarray(image.dataobj), image.affine, image.header)
+    except _Refused as error:
+        raise ValueError(str(error)) from None
+    except Exception as error:  # nibabel raises many types on bytes it does not know
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"not a whole NIfTI file: corrupt or truncated ({why}).") from error
+
+
+class _Refused(Exception):
+    """A sentence for the reader."""
+
+
+def _kind(head: bytes) -> type[Nifti1Image]:
+    if head[344:347] in (b"n+1", b"ni1"):
+        return nib.Nifti1Image
+    if head[4:7] in (b"n+2", b"ni2"):
+        return nib.Nifti2Image
+    readable = sum(32 <= byte < 127 or byte in (9, 10, 13) for byte in head) > 0.95 * len(head)
+    what = "text" if readable else "no NIfTI header"
+    raise _Refused(f"this is not NIfTI inside ({what} found), whatever its name says.")
+
+
+def _unpack(content: bytes, most: int) -> bytes:
+    """At most so many bytes of what is gzipped: a small file may unpack to terabytes."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            return file.read(most)
+    except (EOFError, zlib.error, OSError) as error:
+        raise _Refused(f"the gzip file is corrupt or truncated ({error}).") from error

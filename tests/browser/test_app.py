@@ -1,0 +1,128 @@
+"""In a real browser the app takes images, refuses what is none, compares, and keeps nothing."""
+
+import json
+import os
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "app.ipynb"
+PROBLEMS = ".cordviz-problems li"
+
+
+@pytest.fixture(scope="session")
+def bad(tmp_path_factory):
+    """Files that are no image, and what the page should say of each."""
+    folder = tmp_path_factory.mktemp("bad")
+    rng = np.random.default_rng(0)
+    whole = nib.Nifti1Image(rng.normal(100, 9, (20, 20, 20)).astype("f4"), np.eye(4)).to_bytes()
+    (folder / "corrupt_T2w.nii").write_bytes(whole[:5000])
+    (folder / "dicom_T2w.nii").write_bytes(bytes(128) + b"DICM" + bytes(2000))
+    (folder / "empty_T2w.nii.gz").write_bytes(b"")
+    volumes = nib.Nifti1Image(rng.random((6, 6, 6, 3)).astype("f4"), np.eye(4))
+    (folder / "four_T2w.nii").write_bytes(volumes.to_bytes())
+    with open(folder / "huge_T2w.nii", "wb") as file:
+        file.truncate(500_000_000)
+    (folder / "scan.dcm").write_bytes(bytes(128) + b"DICM" + bytes(2000))
+    (folder / "text_T2w.nii").write_text("not an image\n" * 100)
+    return folder, {
+        "corrupt_T2w.nii": "truncated",
+        "dicom_T2w.nii": "dcm2niix",
+        "empty_T2w.nii.gz": "empty",
+        "four_T2w.nii": "4-D with 3 volumes",
+        "huge_T2w.nii": "500 MB is too much: 200 MB in all",
+        "scan.dcm": "dcm2niix",
+        "text_T2w.nii": "text found",
+    }
+
+
+@pytest.fixture
+def app(window, voila, monkeypatch):
+    """The committed notebook as a Voila page, its name `app` known to the kernel."""
+    window.ready = ".widget-toggle-buttons"
+    cells = [c["source"] for c in json.loads(NOTEBOOK.read_text())["cells"]]
+    code = ["".join(source) for source in cells[1:]]
+    window.voila(voila, code)
+    return window
+
+
+def choose_own(app):
+    app.page.get_by_role("button", name="My own images").click()
+    app.page.locator("input[type=file]").wait_for()
+
+
+def send(app, *paths):
+    app.page.locator("input[type=file]").set_input_files([str(path) for path in paths])
+
+
+def temporary(app):
+    """What the session has left in the folder for temporary files."""
+    return app.value(
+        "[n for n in __import__('os').listdir(__import__('tempfile').gettempdir())"
+        " if n.startswith('cordviz_')]"
+    )
+
+
+def test_bad_files_get_one_sentence_each_and_the_page_lives_on(app, bad, files):
+    folder, expected = bad
+    before = temporary(app)
+    choose_own(app)
+    send(app, *sorted(folder.iterdir()))
+    app.until(lambda: app.page.locator(PROBLEMS).count(), len(expected))
+    said = app.page.locator(PROBLEMS).all_inner_texts()
+    for sentence, (name, words) in zip(said, expected.items(), strict=True):
+        assert sentence.startswith(f"{name}: ")
+        assert words in sentence
+    app.shot("app-refuses")
+    assert app.value("len(app.uploads)") == 0
+
+    other = nib.load(files / "truth.nii").slicer[:, :, 1:]
+    other.to_filename(folder.parent / "other_T1w_seg.nii")
+    os.link(files / "img.nii", folder.parent / "sub_T1w.nii")
+    send(app, folder.parent / "sub_T1w.nii", folder.parent / "other_T1w_seg.nii")
+    app.until(lambda: app.value("len(app.uploads)"), 2)
+    app.page.get_by_text("does not lie on the grid of sub_T1w.nii").wait_for()
+    assert app.page.locator(PROBLEMS).count() == 0  # those of before are gone
+    app.page.get_by_role("button", name="Segment and compare").click()
+    app.page.get_by_text("does not lie on the grid of sub_T1w.nii").wait_for()
+    app.page.get_by_role("button", name="Remove").nth(1).click()
+    app.page.get_by_text("does not lie on the grid").wait_for(state="detached")
+    assert app.value("[u.name for u in app.uploads]") == ["sub_T1w.nii"]
+    assert temporary(app) == before
+
+
+def test_an_upload_is_compared_looked_at_and_taken_home(app, files):
+    before = temporary(app)
+    choose_own(app)
+    mask = files / "sub_T1w_seg.nii"
+    if not mask.exists():
+        os.link(files / "rater.nii", mask)
+        os.link(files / "img.nii", files / "sub_T1w.nii")
+    send(app, files / "sub_T1w.nii", mask)
+    app.until(lambda: app.value("[u.role for u in app.uploads]"), ["image", "mask"])
+    app.page.get_by_label("Methods").select_option("agnostic")
+    app.page.get_by_role("button", name="Segment and compare").click()
+    app.page.wait_for_selector(".cordviz-curve[data-state=ready]")
+    app.shot("app-result")
+    columns = app.page.locator("table.dataframe th").all_inner_texts()
+    assert [c for c in columns if c] == ["agnostic", "my mask", "T1w"]
+    csa = app.value("app.study.set_index('method').csa_mm2['my mask']")
+    assert f"{csa:.1f}" in app.page.locator("table.dataframe").inner_text()
+    assert app.value("[str(e) for e in app.study.error]") == ["", ""]
+    slice_ = app.value("app.stage.children[0].viewer.slice")
+    app.wheel(100)
+    app.until(lambda: app.value("app.stage.children[0].viewer.slice"), slice_ - 1)
+    with app.page.expect_download() as report:
+        app.page.get_by_role("button", name="Report (HTML)").click()
+    page = report.value.path().read_text(encoding="utf-8")
+    assert "CSA across contrasts" in page
+    assert str(files) not in page
+    with app.page.expect_download() as table:
+        app.page.get_by_role("button", name="Table (CSV)").click()
+    assert table.value.path().read_text().count("\n") == 3
+    assert temporary(app) == before
+    app.page.get_by_role("button", name="Slices").click()
+    app.until(lambda: app.page.locator(".cordviz-curve").count(), 0)
+    app.page.wait_for_selector(".cordviz-viewer[data-state=ready] [data-plane=axial]")

@@ -1,0 +1,81 @@
+"""In a real browser the cord turns in 3-D, and Python knows from where it is seen."""
+
+import pytest
+
+CANVAS = ".cordviz-3d canvas"
+
+
+def cells(files, first=""):
+    masks = f"{{'truth': '{files}/truth.nii', 'rater': '{files}/rater.nii'}}"
+    return [
+        f"import cordviz as cv\n{first}",
+        f"view = cv.view_3d('{files}/img.nii', {masks}, opacity=0.5)\nview",
+    ]
+
+
+@pytest.fixture
+def window(window):
+    """NiiVue's drawing is read off the page's picture: its canvas keeps none."""
+    window.ready = ".cordviz-3d[data-state]"
+    window.picture = lambda canvas=CANVAS: window.page.locator(canvas).screenshot()
+    return window
+
+
+def drag(page):
+    box = page.locator(CANVAS).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y + 20, steps=4)
+    page.mouse.up()
+
+
+def drawn(window):
+    """Wait until the cord is there: something bright on the dark ground."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    window.until(lambda: Image.open(BytesIO(window.picture())).convert("L").getextrema()[1] > 150)
+
+
+def test_dragging_turns_the_cord_and_python_knows(window, lab, files):
+    page = window.lab(lab, cells(files))
+    drawn(window)
+    start = window.value("[view.azimuth, view.elevation]")
+    turned = window.changes(lambda: drag(page), "[view.azimuth, view.elevation]", canvas=CANVAS)
+    assert turned[0] != start[0]
+    assert turned[1] != start[1]
+    choose = lambda: page.get_by_label("Cut").select_option("axial")  # noqa: E731
+    assert window.changes(choose, "view.cut", canvas=CANVAS) == "axial"
+    before = window.picture()
+    window.kernel.run("view.azimuth = 10")
+    window.until(lambda: window.picture() != before)
+    assert page.locator("[id^=cordviz-] img").is_hidden()
+    window.reload()
+    drawn(window)
+    assert page.get_by_label("Cut").input_value() == "axial"
+    assert window.value("view.azimuth") == 10
+    window.changes(lambda: drag(page), "view.azimuth", canvas=CANVAS)
+
+
+def test_voila_shows_what_the_notebook_set(window, voila, files):
+    page = window.voila(voila, [*cells(files), "view.cut = 'coronal'"])
+    drawn(window)
+    assert page.get_by_label("Cut").input_value() == "coronal"
+    window.changes(lambda: drag(page), "view.azimuth", canvas=CANVAS)
+
+
+def test_without_webgl_the_picture_stays_and_the_page_says_why(window, voila, files):
+    window.page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page = window.voila(voila, cells(files))
+    assert "no WebGL 2" in page.locator(".cordviz-3d").inner_text()
+    assert page.locator("[id^=cordviz-] img").is_visible()
+
+
+def test_the_checks_fail_when_the_turn_is_not_told(window, voila, files):
+    cut = "from cordviz.widgets.view_3d import View3D\nView3D._turned = lambda *_: None"
+    window.voila(voila, cells(files, cut))
+    drawn(window)
+    with pytest.raises(AssertionError):
+        window.changes(lambda: drag(window.page), "view.azimuth", canvas=CANVAS, seconds=3)

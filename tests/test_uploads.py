@@ -1,0 +1,135 @@
+"""Uploads are read from memory, or refused in one sentence, whatever they hold."""
+
+import gzip
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from cordviz.uploads import (
+    MOST_VOXELS,
+    check_name,
+    contrast_of,
+    problem_of,
+    read_upload,
+    role_of,
+)
+
+
+def nifti(data=None, kind=nib.Nifti1Image, dtype="f4"):
+    data = np.random.default_rng(0).normal(100, 9, (7, 8, 9)) if data is None else data
+    return kind(data.astype(dtype), np.diag([1, 1, 2, 1])).to_bytes()
+
+
+def bomb():
+    """A gzip file of 300 kB that would unpack to 300 MB."""
+    header = nib.Nifti1Image(np.zeros((2, 2, 2), "u1"), np.eye(4)).header
+    header.set_data_shape((1000, 1000, 300))
+    return gzip.compress(header.binaryblock + bytes(4) + bytes(300_000_000))
+
+
+def shifted(content, places):
+    data = bytearray(content)
+    for place, value in places.items():
+        data[place] = value
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize("packed", [True, False])
+def test_nifti_of_both_versions_is_read_packed_or_not(kind, packed):
+    content = nifti(kind=kind)
+    name = "sub-01_T2w.nii.gz" if packed else "sub-01_T2w.nii"
+    upload = read_upload(name, gzip.compress(content) if packed else content)
+    expected = kind.from_bytes(content).get_fdata()
+    np.testing.assert_allclose(upload.data.get_fdata(), expected, rtol=1e-6)
+    assert upload.data.get_filename() is None
+    assert (upload.role, upload.contrast) == ("image", "T2w")
+
+
+BAD = {
+    "text": (b"hello " * 200, "text found"),
+    "empty": (b"", "empty"),
+    "DICOM": (bytes(128) + b"DICM" + bytes(900), "dcm2niix"),
+    "zeros": (bytes(2000), "no NIfTI header"),
+    "truncated": (nifti()[:1000], "truncated"),
+    "header only": (nifti()[:300], "not"),
+    "gzip cut off": (gzip.compress(nifti())[:-300], "truncated"),
+    "gzip of nothing": (gzip.compress(b""), "not NIfTI"),
+    "negative size": (shifted(nifti(), {42: 255, 43: 255}), "corrupt|voxels|not"),
+    "4-D": (nifti(np.ones((4, 5, 6, 3))), "4-D with 3 volumes"),
+    "2-D": (nifti(np.ones((4, 5))), "2-D"),
+    "constant": (nifti(np.ones((4, 5, 6))), "constant"),
+    "NaN": (nifti(np.full((4, 5, 6), np.nan)), "NaN"),
+    "complex": (
+        nib.Nifti1Image(np.ones((4, 5, 6), "c8"), np.eye(4)).to_bytes(),
+        "colour or complex",
+    ),
+    "too large unpacked": (bomb(), f"{MOST_VOXELS // 1_000_000} million"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_no_image_is_refused_in_one_sentence(case):
+    content, message = BAD[case]
+    with pytest.raises(ValueError, match=message) as caught:
+        read_upload("sub-01_T2w.nii", content)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "scan.dcm", "x.IMA", "image.nii.gz.zip", "nii"])
+def test_other_names_are_refused_before_anything_is_sent(name):
+    with pytest.raises(ValueError, match="NIfTI"):
+        check_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "contrast"),
+    [
+        ("sub-01_T2w.nii.gz", "image", "T2w"),
+        ("t2s.nii", "image", "T2star"),
+        ("sub-01_mt-on_MTS.nii.gz", "image", "MT-on"),
+        ("sub-01_flip-2_mt-off_MTS.nii.gz", "image", "MT-off"),
+        ("sub-01_T2star_label-SC_softseg.nii.gz", "mask", "T2star"),
+        ("t1w_seg-manual.nii.gz", "mask", "T1w"),
+        ("sub-01_T2w_label-discs_dlabel.nii.gz", "discs", "T2w"),
+        ("t2_levels.nii", "levels", "T2w"),
+        ("neck.nii", "image", ""),
+    ],
+)
+def test_names_tell_role_and_contrast(name, role, contrast):
+    assert (role_of(name), contrast_of(name)) == (role, contrast)
+
+
+def test_masks_and_labels_are_checked_as_such():
+    with pytest.raises(ValueError, match="above 1"):
+        read_upload("t2_seg.nii", nifti())
+    with pytest.raises(ValueError, match="whole numbers"):
+        read_upload("t2_discs.nii", nifti())
+    with pytest.raises(ValueError, match="empty"):
+        read_upload("t2_seg.nii", nifti(np.zeros((4, 5, 6))))
+    labels = np.zeros((4, 5, 6))
+    labels[2, 2, 3] = 3
+    assert read_upload("t2_discs.nii", nifti(labels)).data.shape == (4, 5, 6)
+
+
+def test_folders_in_a_name_are_left_out():
+    assert read_upload("../../etc/t2.nii", nifti()).name == "t2.nii"
+    assert read_upload("C:\\scans\\t2.nii", nifti()).name == "t2.nii"
+
+
+def test_what_files_lack_or_contradict_is_said():
+    image = read_upload("sub_T2w.nii", nifti())
+    mask = np.zeros((7, 8, 9))
+    mask[3, 3] = 1
+    seg = read_upload("sub_T2w_seg.nii", nifti(mask))
+    other = read_upload("other_T2w_seg.nii", nifti(mask[1:]))
+    assert problem_of([]) == problem_of([image]) == problem_of([image, seg]) == ""
+    assert "no image" in problem_of([seg])
+    assert "does not lie on the grid of sub_T2w.nii" in problem_of([image, other])
+    assert "same contrast" in problem_of([image, image])
+    t1w = read_upload("sub_T1w.nii", nifti())
+    assert problem_of([image, t1w, seg]) == ""
+    seg.contrast = ""
+    assert problem_of([image, seg]) == ""  # there is only one it can be of
+    assert "of which image" in problem_of([image, t1w, seg])
