@@ -21,6 +21,8 @@ class Comparison {
     };
     for (const [event, listener] of Object.entries(this.listeners)) model.on(event, listener);
     this.observer = new ResizeObserver(() => this.resize());
+    this.theme = new MutationObserver(() => { this.drawCurves(); this.drawViolins(); });
+    this.theme.observe(document.body, { attributeFilter: ["data-jp-theme-name"] });
     this.update();
     loadPlotly(model).then((plotly) => this.start(plotly), (error) => {
       this.note.textContent = `This browser cannot draw the curves (${error.message}). Use a current one.`;
@@ -31,6 +33,7 @@ class Comparison {
   remove() {
     for (const [event, listener] of Object.entries(this.listeners)) this.model.off(event, listener);
     this.observer.disconnect();
+    this.theme.disconnect();
     for (const chart of [this.curves, this.violins]) this.plotly?.purge(chart);
     this.style?.remove();
   }
@@ -203,7 +206,7 @@ class Comparison {
 
   fillTable() {
     const methods = this.get("methods");
-    const areas = this.get("_case").areas[this.get("area")];
+    const areas = (this.get("_case").areas[this.get("area")] ?? {});
     const cell = (value) => make("td", { class: "cordviz-value" }, value == null ? "–" : value.toFixed(1));
     const head = make("tr", {}, make("th", { scope: "col" }, `CSA of ${this.get("subject")} (mm²)`),
       ...methods.map((name) => make("th", { scope: "col", class: "cordviz-value" }, name)));
@@ -232,8 +235,9 @@ class Comparison {
 
   resize() {
     this.draw();
-    if (!this.plotly) return;
-    for (const chart of [this.curves, this.violins]) if (chart.data) this.plotly.Plots.resize(chart);
+    for (const chart of [this.curves, this.violins]) {
+      if (chart.data && chart.offsetWidth) this.plotly.Plots.resize(chart);
+    }
   }
 
   async show(chart, figure) {
@@ -245,6 +249,7 @@ class Comparison {
     Object.assign(layout, { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)" });
     layout.font.color = ink;
     for (const axis of Object.keys(layout).filter((key) => /^[xy]axis/.test(key))) layout[axis].gridcolor = "rgba(128,140,150,0.25)";
+    for (const shape of layout.shapes ?? []) shape.line = { ...shape.line, color: "rgba(128,140,150,0.6)" };
     for (const trace of data) { // ink on paper, whatever the theme
       if (trace.error_y?.color) trace.error_y.color = trace.marker.color = trace.marker.line.color = ink;
     }
@@ -255,7 +260,7 @@ class Comparison {
 
   async drawCurves() {
     await this.show(this.curves, this.get("_curves"));
-    this.base = this.get("_curves").layout?.shapes ?? [];
+    this.base = this.curves.layout?.shapes ?? [];
     this.markCurves();
   }
 

@@ -134,10 +134,7 @@ class ComparisonView(anywidget.AnyWidget):
             self._volumes[contrast], self._masks[contrast] = volume, masks
             case[contrast] = _describe(volume, images.levels(subject, contrast))
         study = images.study[images.study["subject"] == subject]
-        areas: dict[str, dict[str, Any]] = {}
-        for key, column in AREAS.items():
-            values = study.set_index(["contrast", "method"])[column] if column in study else None
-            areas[key] = {} if values is None else _nested(values)
+        areas = {key: _nested(study, name) for key, name in AREAS.items() if name in study}
         with self.hold_sync():
             self._case = {"subject": subject, "contrasts": case, "areas": areas}
             if self.contrast not in case:
@@ -173,7 +170,9 @@ class ComparisonView(anywidget.AnyWidget):
         hues, dashes = _cycle(self.images.methods, HUES), self._about["dashes"]
         for trace in fig.data:
             contrast, method = belongs.get(trace.legendgroup, ("", ""))
-            if method:
+            if trace.customdata is None:
+                trace.visible = False  # means are in the table
+            elif method:
                 trace.line.update(color=hues[method], dash=dashes[contrast], width=1.8)
                 trace.meta = {"contrast": contrast, "method": method}
         fig.update_layout(showlegend=False, hovermode="closest", dragmode=False)
@@ -210,7 +209,8 @@ class ComparisonView(anywidget.AnyWidget):
         places = [(method, contrast) for method in shown for contrast in self.contrasts]
         for trace, (method, contrast) in zip(points, places, strict=False):
             trace.meta = {"contrast": contrast, "method": method}
-        fig.update_layout(width=None, autosize=True, template=None, dragmode=False)
+        fig.update_layout(width=None, autosize=True, template=None, dragmode=False, font_size=12)
+        fig.update_yaxes(title_font_size=12)
         self._violins = _page_figure(fig)
 
     def _answer(self, _: Any, content: Any, buffers: Any) -> None:
@@ -256,14 +256,13 @@ def _describe(volume: Volume, levels: list[int]) -> dict[str, Any]:
     """What a page must know to cut a volume: world height and centre of the cord per slice."""
     count = volume.data.shape[2]
     centres = np.tile(volume.middle[:2], (count, 1)) if volume.centres is None else volume.centres
-    voxel = np.column_stack([centres, np.arange(count), np.ones(count)])
     x, y, _ = volume.box
     low, high = volume.range
     scale = 255 / max(high - low, 1e-30)
     return {
         "dims": [part.stop - part.start for part in volume.box],
         "spacing": volume.spacing.tolist(),
-        "heights": (voxel @ volume.affine[2]).round(3).tolist(),
+        "heights": volume.heights.round(3).tolist(),
         "centres": (centres - [x.start, y.start]).round(2).tolist(),
         "window": [(value - low) * scale for value in volume.window],
         "levels": levels,
@@ -271,10 +270,14 @@ def _describe(volume: Volume, levels: list[int]) -> dict[str, Any]:
     }
 
 
-def _nested(values: pd.Series) -> dict[str, dict[str, float | None]]:
+def _nested(study: pd.DataFrame, column: str) -> dict[str, dict[str, float | None]]:
+    """Areas by contrast and method, None for a mask without one: NaN is no JSON."""
     table: dict[str, dict[str, float | None]] = {}
-    for (contrast, method), value in values.items():  # type: ignore[misc]
-        table.setdefault(str(contrast), {})[str(method)] = None if value != value else float(value)
+    for row in study.to_dict("records"):
+        value = float(row[column])
+        table.setdefault(str(row["contrast"]), {})[str(row["method"])] = (
+            None if np.isnan(value) else value
+        )
     return table
 
 

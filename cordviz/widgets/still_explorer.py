@@ -60,11 +60,11 @@ def comparison_png(view: ComparisonView) -> bytes:
         volume, colours = view._volumes[contrast], view._about["colours"]
         centre = [int(v) for v in np.round(volume.centres[k] if volume.centres is not None else 0)]
         half = [max(round(HALF_MM / s), 1) for s in volume.spacing[:2]]
-        cut = tuple(slice(max(c - h, 0), c + h + 1) for c, h in zip(centre, half, strict=True))
+        x, y = (slice(max(c - h, 0), c + h + 1) for c, h in zip(centre, half, strict=True))
         low, high = volume.window
-        grey = (volume.data[(*cut, k)].T[::-1] - low) / (high - low)
+        grey = (volume.data[x, y, k].T[::-1] - low) / (high - low)
         lines = [
-            (volume.masks[name][(*cut, k)].T[::-1], colours[name])
+            (volume.masks[name][x, y, k].T[::-1], colours[name])
             for name in view.methods
             if name in volume.masks
         ]

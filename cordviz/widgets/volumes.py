@@ -99,6 +99,14 @@ class Volume:
         return np.stack(centres, axis=1)
 
     @cached_property
+    def heights(self) -> np.ndarray:
+        """World height in mm of the cord's centre in every slice, shape (K,)."""
+        count = self.data.shape[2]
+        centres = np.tile(self.middle[:2], (count, 1)) if self.centres is None else self.centres
+        voxel = np.column_stack([centres, np.arange(count), np.ones(count)])
+        return np.asarray(voxel @ self.affine[2])
+
+    @cached_property
     def middle(self) -> tuple[int, int, int]:
         """Voxel in the middle of the cord's middle slice, or of the image."""
         k = int(self.extent[2].sum() // 2)
