@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 AROUND_MM = 7.0  #: around the cord, where images are compared to find its place
+STEP_MM = 0.1  #: of places tried
 FARTHEST_MM = 1.0  #: raters' centres are not further off; then the images have nothing in common
 BINS = 32  #: of brightness
 NEAR_MM = 4.0  #: around the cord, where images are compared to bend them
@@ -32,21 +33,21 @@ def settle(link: Link, image: Nifti1Image, onto: Nifti1Image, cord: np.ndarray, 
 
     Mattes mutual information of what lies within 7 mm around the cord. From side to side the
     masks keep their word: what deceives a rater lies before and behind the cord. So they do where
-    the images have nothing to say, or more than 1 mm.
+    the images have nothing to say, or fit best 1 mm away or further.
     """
     import SimpleITK as sitk
 
     try:
         method, fixed, moving, size = _images(link, image, onto, cord, box, AROUND_MM)
         there = sitk.TranslationTransform(3)
-        method.SetOptimizerAsRegularStepGradientDescent(0.3, 0.01, 50)
-        method.SetOptimizerWeights([0, 1, 0])
+        steps = round(FARTHEST_MM / STEP_MM)
+        method.SetOptimizerAsExhaustive([0, steps, 0], STEP_MM)
         method.SetInitialTransform(there, inPlace=True)
         method.Execute(fixed, moving)
     except RuntimeError:  # how SimpleITK says that there is nothing to compare
         return link
     shift = np.array(there.GetParameters())
-    if not np.linalg.norm(shift) <= FARTHEST_MM:
+    if np.abs(shift).max() > FARTHEST_MM - STEP_MM / 2:  # no best fit within
         return link
     back = np.linalg.inv(link.header)[:3, :3] @ (shift / size) * link.native.spacing
     return replace(link, goal=link.goal - back[:2])
