@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +18,24 @@ from .segmentation import METHODS, segment_cord
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
-#: Images of studies of this process, by the fingerprint in their rows. References, no copies.
-_KNOWN: OrderedDict[str, Item] = OrderedDict()
-KNOWN_AT_MOST = 2000
+#: Images of studies of this process, by the fingerprints of image and method in their rows: the
+#: same image may have other masks in another study. References, no copies.
+_KNOWN: OrderedDict[tuple[str, str], Item] = OrderedDict()
+KNOWN_AT_MOST = 5000
 
 
-def remember(items: Iterable[Item], fingerprints: Iterable[str]) -> None:
-    """Keep the way back from the rows of a study to its images."""
-    for item, fingerprint in zip(items, fingerprints, strict=True):
-        if fingerprint:
-            _KNOWN[fingerprint] = item
-            _KNOWN.move_to_end(fingerprint)
+def remember(item: Item, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Keep the way back from the rows of an image to the image."""
+    for key in map(_fingerprint, rows):
+        if key[0]:
+            _KNOWN[key] = item
+            _KNOWN.move_to_end(key)
     while len(_KNOWN) > KNOWN_AT_MOST:
         _KNOWN.popitem(last=False)
+
+
+def _fingerprint(row: Mapping[str, Any]) -> tuple[str, str]:
+    return str(row.get("image_sha256") or ""), str(row.get("method_sha256") or "")
 
 
 class StudyImages:
@@ -60,11 +65,11 @@ class StudyImages:
         )
         given = {} if images is None else _by_name(images, levels)
         self._items: dict[tuple[str, str], Item] = {}
-        for row in self.study.drop_duplicates(["subject", "contrast"]).to_dict("records"):
+        for row in self.study.to_dict("records"):
             key = str(row["subject"]), str(row["contrast"])
-            item = given.get(key) or _KNOWN.get(str(row.get("image_sha256") or "-"))
+            item = given.get(key) or _KNOWN.get(_fingerprint(row))
             if item is not None:
-                self._items[key] = item
+                self._items.setdefault(key, item)
         if not self._items:
             raise ValueError(
                 "The images of this study are not known here: it was made in another process, or "
@@ -99,12 +104,13 @@ class StudyImages:
         return table.assign(area_mm2=table["area_hard_mm2"]) if area == "hard" else table
 
     def _mask(self, subject: str, contrast: str, method: str) -> Nifti1Image | None:
-        item, one = self._items[subject, contrast], self.study
+        one = self.study
         rows = one[(one["subject"] == subject) & (one["contrast"] == contrast)]
         rows = rows[rows["method"] == method]
         if rows.empty or rows["csa_mm2"].isna().all():
             return None
-        row = rows.iloc[0]
+        row = rows.iloc[0].to_dict()
+        item = _KNOWN.get(_fingerprint(row), self._items[subject, contrast])
         file = str(row.get("mask") or "")
         if file and Path(file).is_file():
             return load_mask(file)

@@ -95,8 +95,9 @@ def plot_contrast_explorer(
             row = table.loc[key]
             area = "not found" if np.isnan(row["csa_mm2"]) else f"{row['csa_mm2']:.1f} mm²"
             error = "" if key == "truth" or np.isnan(row["csa_mm2"]) else row["error_percent"]
-            error = "" if error == "" else f" ({error:+.1f} %)".replace("-", "−")
-            said = f" told {family}" if row["told_contrast"] else ""
+            error = "" if error == "" else f", {error:+.1f} %".replace("-", "−")
+            said = f" ({family})" if row["told_contrast"] else ""
+            words = words.replace("Contrast-s", "S").replace("Contrast-a", "A")  # narrow panels
             lines.append((COLOURS[key], f"{words}{said}: {area}{error}"))
         panels.append((DISPLAY_NAMES.get(name, name), picture, lines))
     return _figure(panels, COLOURS, title)

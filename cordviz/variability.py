@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._auto_levels import fill_levels
 from ._comparison import AGNOSTIC, compare_image
 from ._sessions import Derived, Item, find, read_items
 from ._study_images import remember
@@ -57,6 +58,8 @@ def compare_contrasts(
         Vertebral levels, the same for all methods; one image serves all contrasts of a person:
         the headers carry it to the other grids. Known for the simulated study, and for sessions
         of `load_sessions` with levels, or with discs and a mask, of one contrast (T2w first).
+        For other people discs are looked for on their T2w or T1w image (`find_discs`): the column
+        note then names the image and the confidence, or error says why there are no levels.
     truth : mapping of contrast (or of subject) to mask, optional
         What the area should be, measured on the same slices. Known for the simulated study
         (exact); of sessions the soft ground truth ``_label-SC_softseg``.
@@ -119,19 +122,22 @@ def compare_contrasts(
 
     items = read_items(session, levels=levels, truth=truth, contrasts=contrasts)
     names = _methods(methods, items)
-    if over is not None and all(item.levels is None for item in items):
-        raise ValueError(
-            "The vertebral levels are unknown. Pass levels= (a label image, see "
-            "levels_from_discs), or over=None to average every slice of each mask."
-        )
     folder = _cache_folder(cache)
+    if over is not None:
+        fill_levels(items, cache=folder, n_jobs=n_jobs, progress=progress)
+        if all(item.levels is None for item in items):
+            raise ValueError(
+                f"{items[0].levels_error} See levels_from_discs; or over=None averages every "
+                "slice of each mask."
+            )
     jobs = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
     ready = jobs(
         delayed(compare_image)(n, item, names, over, folder) for n, item in enumerate(items)
     )
     found = dict(tqdm(ready, total=len(items), desc="images", disable=not progress))
     done = [result for n in range(len(items)) for result in found[n]]
-    remember(items, [found[n][0].row["image_sha256"] for n in range(len(items))])
+    for n, item in enumerate(items):
+        remember(item, [result.row for result in found[n]])
     if not per_slice:
         return pd.DataFrame([result.row for result in done])
     tables = [

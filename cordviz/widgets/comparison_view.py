@@ -170,6 +170,7 @@ class ComparisonView(anywidget.AnyWidget):
         hues, dashes = _cycle(self.images.methods, HUES), self._about["dashes"]
         for trace in fig.data:
             contrast, method = belongs.get(trace.legendgroup, ("", ""))
+            trace.showlegend = False  # hues and dashes stand beside the names
             if trace.customdata is None:
                 trace.visible = False  # means are in the table
             elif method:

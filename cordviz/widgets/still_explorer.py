@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,14 @@ def explorer_png(explorer: ContrastExplorer) -> bytes:
     grey, masks, spacing = explorer.pixels()
     side = HEIGHT_PX
     about = explorer._about
+    if explorer.zoom:
+        middle = np.argwhere(masks["truth"] > 0.5).mean(axis=0)
+        half = HALF_MM / spacing[::-1]
+        low = np.maximum(np.round(middle - half), 0).astype(int)
+        box = tuple(
+            slice(a, b) for a, b in zip(low, np.round(middle + half).astype(int) + 1, strict=True)
+        )
+        grey, masks = grey[box], {name: mask[box] for name, mask in masks.items()}
     lines = [(masks[name], about["colours"][name]) for name in explorer.shown if name in masks]
     height = round(side * grey.shape[0] * spacing[1] / (grey.shape[1] * spacing[0]))
     page = Image.new("RGB", (PAGE_PX, max(side, height)), "white")
@@ -45,7 +54,9 @@ def explorer_png(explorer: ContrastExplorer) -> bytes:
         if area is not None and name != "truth":
             words += f"  {(area / true - 1) * 100:+.1f} %"
         draw.text((left + 220, y - 1), words, fill="#26323B", font_size=13)
-    return encode(page)
+    png = io.BytesIO()
+    page.save(png, format="png", optimize=True)  # a palette would lose four thin hues
+    return png.getvalue()
 
 
 def comparison_png(view: ComparisonView) -> bytes:
@@ -58,7 +69,10 @@ def comparison_png(view: ComparisonView) -> bytes:
     draw = ImageDraw.Draw(page)
     for number, (contrast, k) in enumerate(view.slices.items()):
         volume, colours = view._volumes[contrast], view._about["colours"]
-        centre = [int(v) for v in np.round(volume.centres[k] if volume.centres is not None else 0)]
+        centre = [
+            int(v)
+            for v in np.round(volume.middle[:2] if volume.centres is None else volume.centres[k])
+        ]
         half = [max(round(HALF_MM / s), 1) for s in volume.spacing[:2]]
         x, y = (slice(max(c - h, 0), c + h + 1) for c, h in zip(centre, half, strict=True))
         low, high = volume.window

@@ -133,7 +133,7 @@ def curve_png(fig: Any) -> bytes:
     lines = [
         (np.array(trace.x, float), np.array(trace.y, float), trace)
         for trace in fig.data
-        if trace.x is not None
+        if trace.x is not None and trace.visible is not False
     ]
     x_all, y_all = (np.concatenate([line[axis] for line in lines]) for axis in (0, 1))
     x0, x1 = np.nanmin(x_all), np.nanmax(x_all)
