@@ -71,7 +71,7 @@ class App(w.VBox):
         )
         self.files = w.VBox()
         self.methods = w.SelectMultiple(
-            options=METHODS, value=("propseg", "agnostic"), rows=3, description="Methods"
+            options=METHODS, value=("propseg", "agnostic"), rows=4, description="Methods"
         )
         self.go = w.Button(description="Segment and compare", button_style="primary")
         self.bar = w.Output()
@@ -97,6 +97,9 @@ class App(w.VBox):
         steps = [self.source, self._simulated, self._own, self.methods, self.go]
         super().__init__([*steps, self.message, self.bar, self._result])
         self.go.layout.width, self.go.layout.margin = "220px", "8px 0 8px 90px"
+        self.files.layout.margin = "0 0 0 90px"
+        for wide in (self.source, self.view):
+            wide.layout.width = "max-content"  # or the label stands above the buttons
         self.source.observe(self._choose, "value")
         self.go.on_click(self._run)
         for chooser in (self.shown, self.view):
@@ -184,7 +187,7 @@ class App(w.VBox):
             images, methods, levels, truth = self._session()
             if not methods:
                 raise ValueError("Choose at least one method.")
-            if set(methods) & {"propseg", "deepseg"}:
+            if "propseg" in methods or "deepseg" in methods:
                 for contrast in images:
                     closest_contrast(contrast)
             self._work(images, methods, levels, truth)
@@ -278,4 +281,8 @@ def _table(study: pd.DataFrame, over: Any) -> str:
     said = [f"{row.contrast}, {row.method}: {row.error}" for row in failed.itertuples()]
     reasons = "".join(f'<p class="cordviz-problem">{html.escape(text)}</p>' for text in said)
     caption = f"<p>Cross-sectional area in mm², mean over {where}.</p>"
-    return caption + wide.to_html(float_format="{:.1f}".format, na_rep="–", border=0) + reasons
+    return (
+        caption
+        + wide.to_html(float_format="{:.1f}".format, na_rep="–", border=0, classes="cordviz-areas")
+        + reasons
+    )

@@ -25,7 +25,7 @@ from .volumes import Volume
 CUTS = {"none": None, "sagittal": (270, 0), "coronal": (180, 0), "axial": (0, 90)}
 FAR = 2.0  #: depth of a clip plane that cuts nothing away
 FIT = 0.8  #: of NiiVue's size, so that a long cord keeps its ends
-BRIGHT = 150.0  #: of 255, shown as white: light is lost on the way through a volume
+BRIGHT = 190.0  #: of 255, shown as white: light is lost on the way through a volume
 HEIGHT_PX = 480
 
 
