@@ -65,17 +65,19 @@ def _result(
     row |= {"image_sha256": "", "method_sha256": "", "version": __version__}
     slices, file, mask_file = None, None, None
     try:
-        image_hash, method_hash = _hash(item.image, item), _method_hash(method, item)
+        if over is not None and item.levels is None:
+            raise ValueError(item.levels_error or "The vertebral levels are unknown.")
+        image_hash, method_hash = hash_of(item.image, item), _method_hash(method, item)
         row["image_sha256"], row["method_sha256"] = image_hash, method_hash
-        key = _digest(image_hash, method, told, method_hash)
+        key = digest(image_hash, method, told, method_hash)
         if cache:
-            inputs = [_hash(value, item) for value in (item.levels, item.truth)]
-            code = _code_hash(*_MEASURE, *_OWN)
-            file = cache / f"{_digest(key, *inputs, repr(over), code)}.json"
+            inputs = [hash_of(value, item) for value in (item.levels, item.truth)]
+            code = code_hash(*_MEASURE, *_OWN)
+            file = cache / f"{digest(key, *inputs, repr(over), code)}.json"
             mask_file = cache / f"{key}.nii.gz"
             if file.is_file():
                 stored = json.loads(file.read_text(encoding="utf-8"))
-                return Result(row | stored["row"] | _file_of(mask_file), stored["slices"])
+                return _finished(row | stored["row"], item, mask_file, stored["slices"])
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             mask = _mask(item, method, told, mask_file)
@@ -94,7 +96,16 @@ def _result(
         kept = {name: row[name] for name in (*_AREAS, "error", "note", "seconds")}
         with atomic_path(file) as temporary:
             temporary.write_text(json.dumps({"row": kept, "slices": slices}), encoding="utf-8")
-    return Result(row | _file_of(mask_file), slices)
+    return _finished(row, item, mask_file, slices)
+
+
+def _finished(
+    row: dict[str, Any], item: Item, mask: Path | None, slices: dict[str, list] | None
+) -> Result:
+    """Row with its mask in the cache and with how the levels were found, if nobody gave them."""
+    row["note"] = " ".join(filter(None, (row["note"], item.levels_note)))
+    row["mask"] = str(mask) if mask is not None and mask.is_file() else ""
+    return Result(row, slices)
 
 
 def _mask(item: Item, method: str, told: str, file: Path | None) -> Nifti1Image:
@@ -132,11 +143,7 @@ def _areas(table: pd.DataFrame, over: Any) -> dict[str, float]:
     return dict(zip(_AREAS, (float(csa), hard, np.nan, measured, missing), strict=True))
 
 
-def _file_of(mask: Path | None) -> dict[str, str]:
-    return {"mask": str(mask) if mask is not None and mask.is_file() else ""}
-
-
-def _hash(value: Any, item: Item) -> str:
+def hash_of(value: Any, item: Item) -> str:
     """Fingerprint of an input: of a file its bytes, of an image its voxels and affine."""
     if value is None:
         return ""
@@ -146,9 +153,9 @@ def _hash(value: Any, item: Item) -> str:
             raise FileNotFoundError(f"There is no file {path}.")
         return hashlib.sha256(path.read_bytes()).hexdigest()
     if isinstance(value, Derived):
-        files = [_hash(word, item) for word in value.args if isinstance(word, Path)]
+        files = [hash_of(word, item) for word in value.args if isinstance(word, Path)]
         words = [word for word in value.args if isinstance(word, str)]
-        return _digest(value.func.__qualname__, *files, *words, repr(value.keywords))
+        return digest(value.func.__qualname__, *files, *words, repr(value.keywords))
     return sha256_of(item.opened if value is item.image else read_image(made(value)))
 
 
@@ -157,17 +164,17 @@ def _method_hash(method: str, item: Item) -> str:
     if method in item.masks:
         if item.masks[method] is None:
             raise ValueError(f"There is no mask of {method!r} for {item.contrast}.")
-        return _hash(item.masks[method], item)
+        return hash_of(item.masks[method], item)
     network = closest_contrast(item.contrast) if method == "deepseg" else method
-    return _code_hash(*_SEGMENT, f"segmentation/weights/{network}.*")
+    return code_hash(*_SEGMENT, f"segmentation/weights/{network}.*")
 
 
 @functools.cache
-def _code_hash(*patterns: str) -> str:
+def code_hash(*patterns: str) -> str:
     package = Path(__file__).parent
     files = sorted({file for pattern in patterns for file in package.glob(pattern)})
-    return _digest(*(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))
+    return digest(*(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))
 
 
-def _digest(*words: str) -> str:
+def digest(*words: str) -> str:
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]

@@ -37,6 +37,8 @@ class Item:
     bvals : path, optional
     masks : dict of method to mask
         Masks that exist already.
+    levels_note, levels_error : str
+        Where levels came from that nobody gave, or why there are none.
     """
 
     subject: str
@@ -46,6 +48,8 @@ class Item:
     truth: Any = None
     bvals: Path | None = None
     masks: dict[str, Any] = field(default_factory=dict)
+    levels_note: str = ""
+    levels_error: str = ""
 
     @cached_property
     def opened(self) -> Nifti1Image:

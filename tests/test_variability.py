@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -14,6 +15,7 @@ import pytest
 
 import cordviz as cv
 from cordviz import _comparison
+from cordviz.simulation import simulate_subject
 from cordviz.variability import compare_contrasts, simulated_raters
 
 COLUMNS = [
@@ -249,6 +251,33 @@ def test_a_failed_image_is_a_row_with_its_reason(pair, tmp_path):
     assert "no mask" in reasons["DWI", "given"]
 
 
+def test_levels_that_nobody_gave_are_found_with_their_confidence_or_missing_with_a_reason(tmp_path):
+    """One person has a T2w image, which shows discs; the other has T2*w only."""
+    subject = simulate_subject(seed=7)
+    image, truth = subject.acquire("T2w", fov=(28, 76, 130))
+    thick, thick_truth = subject.acquire("T2star", fov=(30, 30, 60))
+    people = {"seen": {"T2star": thick, "T2w": image}, "unseen": {"T2star": thick}}
+    masks = {"true": {who: {"T2star": thick_truth, "T2w": truth} for who in people}}
+    options = {"methods": masks, "cache": tmp_path / "kept", "progress": False}
+    study = compare_contrasts(people, **options).set_index(["subject", "contrast"])
+    for contrast, given in (("T2w", image), ("T2star", thick)):
+        row = study.loc[("seen", contrast)]
+        assert "discs found on T2w, confidence 0." in row["note"] or "1.00" in row["note"]
+        right = compare_contrasts(
+            {contrast: given}, methods={"true": {contrast: masks["true"]["seen"][contrast]}},
+            levels=subject.levels(given), cache=False, progress=False,
+        )  # fmt: skip
+        assert row["csa_mm2"] == pytest.approx(right["csa_mm2"].iloc[0], rel=0.02)
+    missing = study.loc[("unseen", "T2star")]
+    assert "levels are unknown: there is no T1w or T2w" in missing["error"]
+    assert np.isnan(missing["csa_mm2"])
+    again = compare_contrasts(people, **options).set_index(["subject", "contrast"])
+    pd.testing.assert_frame_equal(study.drop(columns="seconds"), again.drop(columns="seconds"))
+    records = [json.loads(file.read_text()) for file in (tmp_path / "kept").glob("*_levels.json")]
+    assert len(records) == 1
+    assert records[0]["confidence"] > 0.7
+
+
 def test_warnings_become_notes(pair):
     mask = pair["masks"]["T2w"]
     data = mask.get_fdata(dtype=np.float32).copy()
@@ -327,26 +356,28 @@ def test_changed_weights_never_meet_old_masks(monkeypatch):
     weights = Path(_comparison.__file__).parent / "segmentation" / "weights" / "agnostic.pt"
     read = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda p: b"new" if p == weights else read(p))
-    _comparison._code_hash.cache_clear()
+    _comparison.code_hash.cache_clear()
     after = {m: _comparison._method_hash(m, item) for m in ("propseg", "agnostic")}
-    _comparison._code_hash.cache_clear()
+    _comparison.code_hash.cache_clear()
     assert after["propseg"] == hashes["propseg"]
     assert after["agnostic"] != hashes["agnostic"]
 
 
 def test_killed_half_way_it_goes_on_where_it_was(pair, tmp_path):
+    """SIGKILL while the second image is being segmented: no handler, no clean-up."""
     for name in ("images", "masks"):
         for contrast, image in pair[name].items():
             image.to_filename(tmp_path / f"{name}_{contrast}.nii.gz")
     pair["levels"]["T2w"].to_filename(tmp_path / "levels.nii.gz")
     script = textwrap.dedent("""
-        import os, sys
+        import sys, time
         import cordviz as cv
         from cordviz import _comparison
         done, segment = [], _comparison.segment_cord
         def counted(image, **options):
             if len(done) == int(sys.argv[1]):
-                os._exit(9)
+                print("busy", flush=True)
+                time.sleep(600)
             done.append(1)
             return segment(image, **options)
         _comparison.segment_cord = counted
@@ -356,11 +387,16 @@ def test_killed_half_way_it_goes_on_where_it_was(pair, tmp_path):
         print(len(done), study.csa_mm2.notna().sum())
     """)
     run = [sys.executable, "-c", script]
-    place = {"cwd": tmp_path, "capture_output": True, "text": True, "env": dict(os.environ)}
-    assert subprocess.run([*run, "1"], **place).returncode == 9
-    for file in (tmp_path / "kept").iterdir():  # whole files only
+    place = {"cwd": tmp_path, "text": True, "env": dict(os.environ)}
+    with subprocess.Popen([*run, "1"], stdout=subprocess.PIPE, **place) as first:
+        assert first.stdout.readline() == "busy\n"
+        first.kill()
+    assert first.returncode == -signal.SIGKILL
+    kept = list((tmp_path / "kept").iterdir())
+    assert kept
+    for file in kept:  # whole files only
         json.loads(file.read_text()) if file.suffix == ".json" else nib.load(file).get_fdata()
-    second = subprocess.run([*run, "9"], **place)
+    second = subprocess.run([*run, "9"], capture_output=True, **place)
     assert second.stdout.split() == ["1", "2"], second.stderr
 
 
