@@ -2,7 +2,9 @@
 
 Scroll: a wheel event on a 256 × 256 slice with tint and contour → handled, drawn and flushed (the
 canvas is read back), and → the next frame has been painted, which waits for the screen's rhythm of
-16.7 ms. Curve: the pointer arrives at a point of the curve → the viewer shows its slice.
+16.7 ms. Curve: the pointer arrives at a point of the curve → the viewer shows its slice. Explorer:
+a slider moves → picture and truth are painted, → all three methods have outlined and measured the
+slice; and what its kernel takes of memory.
 Measure on an idle machine: a busy one tells of the others.
 """
 
@@ -54,6 +56,29 @@ POINT = """() => new Promise((resolve) => {
   window.latency = null;
   resolve();
 })"""
+
+KNOB = """async (times) => {
+  const root = document.querySelector(".cordviz-explorer");
+  const knob = root.querySelector("[data-knob=te_ms]");
+  const until = (ready) => new Promise((resolve) => {
+    const look = () => ready() && (seen.disconnect(), resolve(performance.now()));
+    const seen = new MutationObserver(look);
+    seen.observe(root, { attributes: true });
+    look();
+  });
+  const [painted, measured] = [[], []];
+  for (let i = 0; i < times + 3; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const version = Number(root.dataset.version);
+    knob.value = 300 + ((i * 7) % times) * 12 + i;
+    const start = performance.now();
+    knob.dispatchEvent(new Event("input"));
+    const shown = await until(() => Number(root.dataset.version) > version);
+    const all = await until(() => root.dataset.settled === "true");
+    if (i >= 3) { painted.push(shown - start); measured.push(all - start); }
+  }
+  return [painted, measured];
+}"""
 
 
 def harness():
@@ -110,6 +135,21 @@ def main():
                 page.wait_for_function("window.latency !== null")
                 latencies.append(page.evaluate("window.latency"))
             say("curve: pointer at a point → slice shown", latencies)
+            window.close()
+            window = tools.Window(browser)
+            cells = ["import os, cordviz as cv", "view = cv.view_contrast_explorer()\nview"]
+            page = window.lab(server, cells)
+            page.wait_for_selector(".cordviz-explorer[data-settled=true]")
+            for contrast in ("T2w", "DWI"):
+                page.locator(f"[data-preset={contrast}]").click()
+                page.wait_for_timeout(3000)
+                painted, measured = page.evaluate(KNOB, TIMES)
+                say(f"explorer, {contrast}: knob → image and truth", painted)
+                say(f"explorer, {contrast}: knob → three segmentations", measured)
+            status = Path(f"/proc/{window.value('os.getpid()')}/status")
+            if status.exists():  # Linux
+                peak = status.read_text().split("VmHWM:")[1].split()[0]
+                print(f"explorer: peak memory of the kernel {int(peak) / 1024:.0f} MB")
             window.close()
         finally:
             server.stop()

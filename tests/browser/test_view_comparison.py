@@ -22,12 +22,14 @@ def place(page, method, contrast, subject):
     return page.eval_on_selector(
         "[data-chart=violins]",
         """(chart, [method, contrast, subject]) => {
-          const trace = chart._fullData.find((t) => t.meta?.method === method && t.meta.contrast === contrast);
+          const wanted = (t) => t.meta?.method === method && t.meta.contrast === contrast;
+          const trace = chart._fullData.find(wanted);
           const at = trace.text.indexOf(subject);
           const [x, y] = [chart._fullLayout[trace.xaxis.replace("x", "xaxis")],
                           chart._fullLayout[trace.yaxis.replace("y", "yaxis")]];
           const box = chart.getBoundingClientRect();
-          return [box.left + x._offset + x.d2p(trace.x[at]), box.top + y._offset + y.d2p(trace.y[at])];
+          return [box.left + x._offset + x.d2p(trace.x[at]),
+                  box.top + y._offset + y.d2p(trace.y[at])];
         }""",
         [method, contrast, subject],
     )
@@ -73,7 +75,8 @@ def test_slices_curves_violins_and_pickers_answer_and_tell_python(window, lab):
     part = page.eval_on_selector(
         "[data-chart=curves]",
         """(chart) => {
-          const trace = chart._fullData.find((t) => t.meta?.contrast === "T1w" && t.meta.method === "wide");
+          const wanted = (t) => t.meta?.method === "wide" && t.meta.contrast === "T1w";
+          const trace = chart._fullData.find(wanted);
           const { xaxis, yaxis } = chart._fullLayout;
           const at = trace.customdata.indexOf(5);
           return [xaxis.d2p(trace.x[at]), yaxis.d2p(trace.y[at])];
