@@ -7,6 +7,7 @@ after the folder (``00 03``) to make only those.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ def to_page(notebook: Any, title: str) -> str:
     head = '<script src="plotly.min.js"></script></head>'
     exporter = HTMLExporter(embed_images=True)
     page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title}})
+    page = re.sub(r"<script[^>]* src=.https://[^>]*></script>", "", page)  # MathJax, RequireJS
     page = page.replace(".ipynb", ".html").replace("TEACHING.md", "TEACHING.html")
     return page.replace("</head>", head, 1).replace("</body>", FOLD, 1)
 
