@@ -24,7 +24,7 @@ _KNOWN: OrderedDict[tuple[str, str], Item] = OrderedDict()
 KNOWN_AT_MOST = 5000
 
 
-def remember(item: Item, rows: Iterable[Mapping[str, Any]]) -> None:
+def remember(item: Item, rows: Iterable[Mapping[Any, Any]]) -> None:
     """Keep the way back from the rows of an image to the image."""
     for key in map(_fingerprint, rows):
         if key[0]:
@@ -34,7 +34,7 @@ def remember(item: Item, rows: Iterable[Mapping[str, Any]]) -> None:
         _KNOWN.popitem(last=False)
 
 
-def _fingerprint(row: Mapping[str, Any]) -> tuple[str, str]:
+def _fingerprint(row: Mapping[Any, Any]) -> tuple[str, str]:
     return str(row.get("image_sha256") or ""), str(row.get("method_sha256") or "")
 
 
