@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-SECONDS = 120  # a page or kernel may take on a busy machine; a test takes a few
+SECONDS = 240  # a page or kernel may take on a busy machine; a test takes a few
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -214,7 +214,8 @@ class Window:
         """
         self.page.wait_for_function(
             "(() => { const k = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session"
-            "?.kernel; return k?.status === 'idle' && k._targetRegistry['jupyter.widget']; })()"
+            "?.kernel; return k?.status === 'idle'"
+            " && Boolean(k._targetRegistry['jupyter.widget']); })()"
         )
 
     def command(self, name, arguments=None):
