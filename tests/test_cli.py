@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 import cordviz
-from cordviz import _export, cli
-from cordviz.cli import main
+from cordviz import _export
+from cordviz.cli import image as image_commands
+from cordviz.cli import main, notebooks
 from cordviz.morphometry import measure_shape
 
 
@@ -189,7 +190,7 @@ def test_demo_writes_png_figures_with_a_browser_and_says_why_not_without(run, ne
 
 
 def test_demo_tells_the_contrast_from_the_file_name_and_measures_with_discs(run, neck, monkeypatch):
-    monkeypatch.setattr(cli, "png_figures", lambda figures: ({}, "not asked for"))
+    monkeypatch.setattr(image_commands, "png_figures", lambda figures: ({}, "not asked for"))
     discs = "--discs", neck / "discs.nii.gz"
     options = *discs, "--method", "propseg", "-o", "out", "-q"
     code, out, _ = run("demo", neck / "sub-1_T2w.nii.gz", *options)
@@ -225,7 +226,7 @@ def test_lab_copies_installed_notebooks_and_keeps_work_done_in_them(
     (package / "notebooks").mkdir(parents=True)
     for name in ("01.ipynb", "02.ipynb"):
         (package / "notebooks" / name).write_text("fresh")
-    monkeypatch.setattr(cli, "__file__", str(package / "cli.py"))
+    monkeypatch.setattr(notebooks, "__file__", str(package / "cli" / "notebooks.py"))
     Path("cordviz_notebooks").mkdir()
     Path("cordviz_notebooks/01.ipynb").write_text("mine")
     assert run("lab")[0] == 0
@@ -235,7 +236,7 @@ def test_lab_copies_installed_notebooks_and_keeps_work_done_in_them(
 
 
 def test_lab_without_jupyterlab_names_the_pip_command(run, started, monkeypatch):
-    monkeypatch.setattr(cli, "installed", lambda module: False)
+    monkeypatch.setattr(notebooks, "installed", lambda module: False)
     code, _, err = run("lab")
     assert (code, len(err)) == (2, 1)
     assert 'pip install "cordviz[lab]"' in err[0]
@@ -356,7 +357,7 @@ def test_ctrl_c_leaves_quietly(run, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "load_mask", interrupt)
+    monkeypatch.setattr(image_commands, "load_mask", interrupt)
     code, out, err = run("measure", "x.nii")
     assert (code, out, err[-1]) == (130, "", "cordviz: stopped")
 

@@ -1,0 +1,75 @@
+"""The command line: cordviz demo | lab | segment | measure | compare | train."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import click
+
+from .._version import __version__
+from .image import demo, measure, segment
+from .notebooks import lab
+from .study import compare, train
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Bad input ends with code 2 and one plain line on standard error, whoever found it. Warnings
+    are shown one per line after the work is done.
+
+    Parameters
+    ----------
+    args : sequence of str, optional
+        Words after ``cordviz``; by default those of the process.
+
+    Examples
+    --------
+    >>> from cordviz.cli import main
+    >>> main(["--version"])
+    cordviz 0.1.0
+    0
+    """
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            code = cli.main(args, prog_name="cordviz", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("cordviz: stopped", err=True)
+        return 130
+    except click.ClickException as error:
+        return _refuse(f"{error.format_message()}{_hint(error)}")
+    except (ValueError, TypeError, OSError) as error:
+        return _refuse(str(error) or type(error).__name__)
+    for message in dict.fromkeys(_one_line(str(warning.message)) for warning in caught):
+        click.echo(f"cordviz: warning: {message}", err=True)
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(message: str) -> int:
+    click.echo(f"cordviz: error: {_one_line(message)}", err=True)
+    return 2
+
+
+def _hint(error: click.ClickException) -> str:
+    """Where to read on after a wrong command line."""
+    context = getattr(error, "ctx", None)
+    return f" See: {context.command_path} --help" if context else ""
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())
+
+
+@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="cordviz %(version)s")
+def cli() -> None:
+    """Segment the spinal cord, measure its area, see how both depend on MRI contrast.
+
+    Not a medical device.
+    """
+
+
+for _command in (demo, lab, segment, measure, compare, train):
+    cli.add_command(_command)

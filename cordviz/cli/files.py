@@ -1,0 +1,84 @@
+"""What the commands share: files read and written, words turned into arguments."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .._files import atomic_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILE = click.Path(path_type=Path)
+DIGITS = "%.8g"
+
+
+def segment_quietly(
+    img: Any, method: str | None, contrast: str | None, *, threshold: float | None, quiet: bool
+) -> Any:
+    """Segment with a progress bar in a terminal only."""
+    from ..segmentation import segment_cord
+
+    options: dict[str, Any] = {} if method is None else {"method": method}
+    progress = not quiet and sys.stderr.isatty()
+    return segment_cord(img, contrast=contrast, threshold=threshold, progress=progress, **options)
+
+
+def known_levels(seg: Any, discs: Path | None, levels: Path | None) -> Any:
+    """Levels from the discs on a mask, or those given, or None."""
+    from ..levels import levels_from_discs
+
+    if discs is not None and levels is not None:
+        raise click.UsageError("Give --discs or --levels, not both.")
+    return levels_from_discs(discs, seg) if discs is not None else levels
+
+
+def csa_c2c3(table: pd.DataFrame) -> float | None:
+    """CSA at C2–C3 in mm², or None where those levels were not measured."""
+    from ..morphometry import mean_csa
+
+    if not {2, 3} <= set(table.loc[table["area_mm2"].notna(), "level"]):
+        return None
+    return mean_csa(table, levels=(2, 3))
+
+
+def write_file(path: Path, content: str | bytes) -> Path:
+    """Write a whole file or nothing."""
+    with atomic_path(path) as temporary:
+        if isinstance(content, str):
+            temporary.write_text(content, encoding="utf-8")
+        else:
+            temporary.write_bytes(content)
+    return path
+
+
+def check_output(output: Path, suffixes: tuple[str, ...], source: Path) -> None:
+    """Refuse a name that cannot be written before any work is done."""
+    if not output.name.endswith(suffixes):
+        raise ValueError(f"-o must end in {' or '.join(suffixes)}, got {output.name!r}.")
+    if not output.parent.is_dir():
+        raise FileNotFoundError(f"The folder {output.parent} does not exist; create it first.")
+    if not os.access(output.parent, os.W_OK):
+        raise ValueError(
+            f"The folder {output.parent} cannot be written to; choose another with -o."
+        )
+    if output.resolve() == source.resolve():
+        raise ValueError(f"-o {output} would replace the input; choose another name.")
+
+
+def stem_of(image: Path) -> str:
+    """Name of an image without its ending."""
+    return image.name.removesuffix(".gz").removesuffix(".nii")
+
+
+def volume(reduce: str | None) -> str | int | None:
+    """The index of a volume as a number; other words as they are."""
+    with suppress(TypeError, ValueError):
+        return int(reduce)  # type: ignore[arg-type]  # None: suppressed
+    return reduce
