@@ -154,6 +154,7 @@ class Explorer {
       const number = make("input", {
         type: "number", step: "any", "aria-label": `${title}${unit && ` in ${unit}`}`,
         onchange: () => this.type(name, Number(number.value)),
+        onkeydown: (event) => event.key === "Enter" && this.type(name, Number(number.value)),
       });
       const row = make("div", { class: "cordviz-knob" }, make("span", {}, title), slider, number, make("span", { class: "cordviz-unit" }, unit));
       return [name, { slider, number, row }];
