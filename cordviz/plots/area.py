@@ -1,0 +1,265 @@
+"""Figures of the cross-sectional area: along the cord, by contrast, agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._panels import FAINT, INK
+from .._profiles import add_curve, add_norms, bands_of, mark_bands, profile
+from .._statistics import AREAS, complete_cases
+from .._study_figures import (
+    add_contrast,
+    add_differences,
+    add_pairs,
+    add_published,
+    footnote,
+    method_panels,
+    shown_name,
+)
+from .._validation import check_choice
+from .style import FONT, LINE_COLOURS, PAGE
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+
+def plot_csa_profile(
+    table: pd.DataFrame | Mapping[str, pd.DataFrame],
+    *,
+    norms: bool = True,
+    sex: str | None = None,
+    title: str | None = None,
+) -> go.Figure:
+    """Show the cross-sectional area (CSA) along the cord, with levels and healthy norms.
+
+    Parameters
+    ----------
+    table : DataFrame or mapping of name to DataFrame
+        Per-slice tables of `measure_shape` (columns slice, level, area_mm2, length_mm). Several
+        tables share one axis: 0 mm is the border of C2 and C3 if every table has both, else the
+        top of each mask. The bands of levels are those of the first table.
+    norms : bool
+        Show percentiles of 203 healthy adults per level, C1 to T1 (T2-weighted, 0.8 mm).
+    sex : {"F", "M"}, optional
+        Norms of 98 women or 105 men instead of all.
+    title : str, optional
+        Heading of the figure.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        CSA in mm² over the distance along the cord in mm, superior on the left. Slices without
+        a value are gaps in the line. Dashes: mean over the slices of C2–C3.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not a per-slice table, or no area in it.
+
+    Notes
+    -----
+    Norms: Valošek, Bédard et al. 2024, https://doi.org/10.1162/imag_a_00075, percentiles per
+    vertebral level computed from the PAM50-normalized-metrics tables (MIT licence). They hold
+    for that contrast and that segmentation method: another one shifts CSA by several percent.
+    By the convention of `levels_from_discs` the lowest level given reaches to the mask's end.
+
+    Examples
+    --------
+    >>> import cordviz as cv, pandas as pd
+    >>> table = pd.DataFrame({"slice": [0, 1, 2, 3], "level": [3, 3, 2, 2],
+    ...                       "area_mm2": [73.0, 72, 71, 70], "length_mm": 5.0})
+    >>> fig = cv.plot_csa_profile(table)
+    >>> [float(x) for x in fig.data[-1].x]
+    [-7.5, -2.5, 2.5, 7.5]
+    """
+    import plotly.graph_objects as go
+
+    check_choice("all" if sex is None else sex, ("all", "F", "M"), "sex")
+    tables = dict(table) if isinstance(table, Mapping) else {"CSA": table}
+    if not tables:
+        raise ValueError("Expected at least one table, got an empty mapping.")
+    curves = {name: profile(one, name) for name, one in tables.items()}
+    at_border = all({2, 3} <= set(curve["level"]) for curve in curves.values())
+    if at_border:
+        for curve in curves.values():
+            edges = curve["x_mm"] - curve["length_mm"] / 2
+            curve["x_mm"] -= edges[curve["level"] == 3].min()
+    bands = bands_of(next(iter(curves.values())))
+    fig = go.Figure()
+    if norms and bands:
+        add_norms(fig, bands, "all" if sex is None else sex)
+    for number, (name, curve) in enumerate(curves.items()):
+        colour = LINE_COLOURS[number % len(LINE_COLOURS)]
+        add_curve(fig, curve, name, colour)
+    mark_bands(fig, bands)
+    zero = "C2–C3 border" if at_border else "top of the mask"
+    axis = {
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "outside",
+        "tickcolor": FAINT,
+        "linecolor": FAINT,
+        "showline": True,
+    }
+    fig.update_layout(
+        width=860,
+        height=430,
+        title={"text": title, "x": 0.02, "y": 0.96} if title else None,
+        font={**FONT, "size": 13},
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        margin={"l": 64, "r": 20, "t": 96 if title else 66, "b": 56},
+        legend={"orientation": "h", "x": 0, "y": 1.08, "yanchor": "bottom"},
+        hovermode="closest",
+        xaxis={**axis, "title": f"distance below the {zero} along the cord (mm)"},
+        yaxis={**axis, "title": "CSA (mm²)", "showgrid": True, "gridcolor": "#E3E7EA"},
+    )
+    return fig
+
+
+def plot_csa_by_contrast(
+    study: pd.DataFrame,
+    *,
+    contrasts: Sequence[str] | None = None,
+    area: str = "soft",
+    paired: bool = False,
+    published: bool = False,
+    title: str | None = None,
+    note: str | None = None,
+) -> go.Figure:
+    """Show the cross-sectional area (CSA) of the same cords in each contrast, method by method.
+
+    Parameters
+    ----------
+    study : DataFrame
+        From `compare_contrasts`. Shown are the subjects with every contrast under every method.
+    contrasts : sequence of str, optional
+        Only these, in this order.
+    area : {"soft", "hard"}
+        The mask as it stands, or cut at 0.5.
+    paired : bool
+        Join the points of each subject.
+    published : bool
+        Add published means and SDs as grey ghosts: SCT's tutorial "Contrast-specific vs.
+        contrast-agnostic", other people and other scans.
+    title, note : str, optional
+        Heading, and a line below the figure.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        A panel per method: a violin (from 5 subjects), points, mean ± SD per contrast. The
+        dashed line is the mean of the truth, or of all contrasts where there is no truth.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not a study; nobody with every contrast under every method.
+
+    Examples
+    --------
+    >>> import cordviz as cv, pandas as pd
+    >>> study = pd.DataFrame({"subject": list("abcde") * 2, "contrast": ["T1w"] * 5 + ["T2w"] * 5,
+    ...                       "csa_mm2": [*range(70, 75), *range(74, 79)], "method": "m"})
+    >>> fig = cv.plot_csa_by_contrast(study)
+    >>> [text.text for text in fig.layout.annotations if "±" in text.text]
+    ['72.0<br>± 1.6', '76.0<br>± 1.6']
+    """
+    check_choice(area, AREAS, "area")
+    value = AREAS[area]
+    kept, counts = complete_cases(study, value, contrasts)
+    methods, names = (list(dict.fromkeys(kept[column])) for column in ("method", "contrast"))
+    page = min(PAGE, 80 + len(methods) * max(62 * len(names), 200))
+    fig, places = method_panels(methods, page, title, FONT, head=34)
+    truth = kept["truth_mm2"].mean() if "truth_mm2" in kept else float("nan")
+    for method, place in zip(methods, places, strict=True):
+        one = kept[kept["method"] == method]
+        wide = one.pivot(index="subject", columns="contrast", values=value)[names]
+        line = truth if np.isfinite(truth) else wide.to_numpy().mean()
+        if paired:
+            add_pairs(fig, wide, place)
+        for at, name in enumerate(names):
+            colour = LINE_COLOURS[at % len(LINE_COLOURS)]
+            add_contrast(fig, at, wide[name], colour, place, apart=not paired)
+        if published:
+            add_published(fig, names, method, place)
+        dashes = {"color": INK, "width": 1.2, "dash": "dash"}
+        fig.add_hline(line, line=dashes, layer="below", **place)
+    fig.update_xaxes(tickvals=list(range(len(names))), ticktext=[shown_name(n) for n in names])
+    fig.update_xaxes(
+        range=[-0.6, len(names) - 0.4], tickangle=0 if fig.layout.width < PAGE else -40
+    )
+    fig.update_yaxes(title="CSA (mm²)", col=1)
+    what = "true mean" if np.isfinite(truth) else "mean of all contrasts"
+    ghosts = "Grey ◇: published mean ± SD (SCT tutorial; other people)." if published else None
+    footnote(fig, methods, [f"Dashed: {what}.", counts, ghosts, note])
+    return fig
+
+
+def plot_agreement(
+    study: pd.DataFrame,
+    *,
+    contrasts: tuple[str, str] = ("T1w", "T2w"),
+    area: str = "soft",
+    title: str | None = None,
+    note: str | None = None,
+) -> go.Figure:
+    """Show how two contrasts of the same cords agree in area, method by method (Bland–Altman).
+
+    Parameters
+    ----------
+    study : DataFrame
+        From `compare_contrasts`; subjects with both contrasts under every method are shown.
+    contrasts : pair of str
+        The difference is first − second.
+    area : {"soft", "hard"}
+        The mask as it stands, or cut at 0.5.
+    title, note : str, optional
+        Heading, and a line below the figure.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        A panel per method: difference over mean in mm², bias with its 95 % interval, and limits
+        of agreement (bias ± 1.96 SD; Bland and Altman 1986, Lancet 327).
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not a study, not two contrasts, or fewer than 2 subjects with both.
+
+    Examples
+    --------
+    >>> import cordviz as cv, pandas as pd
+    >>> study = pd.DataFrame({"subject": list("abcde") * 2, "contrast": ["T1w"] * 5 + ["T2w"] * 5,
+    ...                       "csa_mm2": [*range(70, 75), *range(74, 79)], "method": "m"})
+    >>> cv.plot_agreement(study).layout.annotations[1].text
+    'bias −4.00 [−4.00, −4.00]<br>limits −4.00 to −4.00'
+    """
+    check_choice(area, AREAS, "area")
+    if isinstance(contrasts, str) or len(contrasts) != 2:
+        raise ValueError(f"contrasts must be two, such as ('T1w', 'T2w'), got {contrasts!r}.")
+    kept, counts = complete_cases(study, AREAS[area], contrasts)
+    if kept["subject"].nunique() < 2:
+        raise ValueError(f"Agreement needs at least 2 subjects with both contrasts. {counts}")
+    methods = list(dict.fromkeys(kept["method"]))
+    page = min(PAGE, 80 + 400 * len(methods))
+    fig, places = method_panels(methods, page, title, FONT, head=34)
+    limits = []
+    for number, (method, place) in enumerate(zip(methods, places, strict=True)):
+        one = kept[kept["method"] == method]
+        wide = one.pivot(index="subject", columns="contrast", values=AREAS[area])
+        colour = LINE_COLOURS[number % len(LINE_COLOURS)]
+        limits.append(add_differences(fig, wide[list(contrasts)], colour, place))
+    first, second = map(shown_name, contrasts)
+    low, high = min(low for low, _ in limits), max(high for _, high in limits)
+    pad = max(0.06 * (high - low), 0.5)
+    fig.update_yaxes(range=[low - pad, high + pad])
+    fig.update_xaxes(title=f"mean of {first} and {second} (mm²)")
+    fig.update_yaxes(title=f"{first} − {second} (mm²)", col=1)
+    footnote(fig, methods, ["Band and brackets: 95 % interval of the bias.", counts, note])
+    return fig
