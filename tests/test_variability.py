@@ -255,7 +255,7 @@ def test_levels_that_nobody_gave_are_found_with_their_confidence_or_missing_with
     """One person has a T2w image, which shows discs; the other has T2*w only."""
     subject = simulate_subject(seed=7)
     image, truth = subject.acquire("T2w", fov=(28, 76, 130))
-    thick, thick_truth = subject.acquire("T2star", fov=(30, 30, 60))
+    thick, thick_truth = subject.acquire("T2star", fov=(30, 30, 130))
     people = {"seen": {"T2star": thick, "T2w": image}, "unseen": {"T2star": thick}}
     masks = {"true": {who: {"T2star": thick_truth, "T2w": truth} for who in people}}
     options = {"methods": masks, "cache": tmp_path / "kept", "progress": False}
@@ -267,6 +267,7 @@ def test_levels_that_nobody_gave_are_found_with_their_confidence_or_missing_with
             {contrast: given}, methods={"true": {contrast: masks["true"]["seen"][contrast]}},
             levels=subject.levels(given), cache=False, progress=False,
         )  # fmt: skip
+        assert row["error"] == right["error"].iloc[0] == ""
         assert row["csa_mm2"] == pytest.approx(right["csa_mm2"].iloc[0], rel=0.02)
     missing = study.loc[("unseen", "T2star")]
     assert "levels are unknown: there is no T1w or T2w" in missing["error"]
