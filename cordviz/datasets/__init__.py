@@ -1,7 +1,8 @@
 """Data sets: simulated people, public images fetched once, and folders of your own.
 
-Simulated: `load_simulated_study`. Public: `fetch_sct_testing`, `fetch_sct_tutorial`,
-`fetch_spine_generic`, `fetch_spine_generic_masks`, `fetch_gm_challenge`. Your own: `load_sessions`.
+Simulated: `load_simulated_study`, `load_study_table`. Public: `fetch_sct_testing`,
+`fetch_sct_tutorial`, `fetch_spine_generic`, `fetch_spine_generic_masks`, `fetch_gm_challenge`.
+Your own: `load_sessions`.
 """
 
 from ._download import cache_dir
@@ -15,6 +16,7 @@ from .public import (
 from .real import fetch_real
 from .sessions import Session, load_sessions
 from .simulated import STUDY_CONTRASTS, SimulatedStudy, StudySubject, load_simulated_study
+from .study_table import load_study_table
 
 __all__ = [
     "STUDY_CONTRASTS",
@@ -30,4 +32,5 @@ __all__ = [
     "fetch_spine_generic_masks",
     "load_sessions",
     "load_simulated_study",
+    "load_study_table",
 ]
