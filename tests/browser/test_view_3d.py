@@ -86,5 +86,8 @@ def test_the_checks_fail_when_the_turn_is_not_told(ready, voila, files):
     cut = "from cordviz.widgets.view_3d import View3D\nView3D._turned = lambda *_: None"
     ready.voila(voila, cells(files, cut))
     drawn(ready)
+    before = ready.picture()
+    drag(ready.page)
+    ready.until(lambda: ready.picture() != before)
     with pytest.raises(AssertionError):
-        ready.changes(lambda: drag(ready.page), "view.azimuth", canvas=CANVAS, seconds=3)
+        ready.until(lambda: ready.value("view.azimuth") != 120, seconds=3)
