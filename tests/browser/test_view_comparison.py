@@ -78,13 +78,13 @@ def test_slices_curves_violins_and_pickers_answer_and_tell_python(window, lab):
           const wanted = (t) => t.meta?.method === "wide" && t.meta.contrast === "T1w";
           const trace = chart._fullData.find(wanted);
           const { xaxis, yaxis } = chart._fullLayout;
-          const at = trace.customdata.indexOf(5);
+          const at = trace.customdata.indexOf(12);
           return [xaxis.d2p(trace.x[at]), yaxis.d2p(trace.y[at])];
         }""",
     )
     click = lambda: page.mouse.click(box["x"] + part[0], box["y"] + part[1])  # noqa: E731
     window.changes(click, "view.position_mm", canvas=T1W)
-    window.until(lambda: window.value("view.slices")["T1w"], 5)
+    window.until(lambda: window.value("view.slices")["T1w"], 12)
 
     chip = page.locator("[data-method=tight]")
     assert window.changes(chip.click, "view.methods", canvas=T1W) == ["wide"]
@@ -99,7 +99,7 @@ def test_slices_curves_violins_and_pickers_answer_and_tell_python(window, lab):
     drawn(page)
     assert page.get_by_label("Person").input_value() == "p5"
     assert page.locator(T2STAR).is_hidden()
-    page.get_by_text("slice 5 ·").wait_for()
+    page.get_by_text("slice 12 ·").wait_for()
     window.changes(page.get_by_role("button", name="▶").click, "view.subject", canvas=T1W)
     assert window.value("view.subject") == "p6"
 
