@@ -87,4 +87,5 @@ def _kept(item: Item, cache: Path | None) -> tuple[Path | Nifti1Image, float]:
 def _levels(item: Item) -> tuple[Nifti1Image, float]:
     seg = segment_cord(item.loaded, progress=False)
     found = find_discs(item.loaded, seg, contrast=item.contrast)
-    return levels_from_discs(found.points_mm, seg), found.confidence
+    points = {label: point.tolist() for label, point in found.points_mm.items()}
+    return levels_from_discs(points, seg), found.confidence
