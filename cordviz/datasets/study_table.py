@@ -42,7 +42,7 @@ def load_study_table() -> pd.DataFrame:
     --------
     >>> import cordviz as cv
     >>> study = cv.datasets.load_study_table()
-    >>> study.groupby("method")["csa_mm2"].mean().round().loc["agnostic"] > 50
+    >>> bool(study.groupby("method")["csa_mm2"].mean()["agnostic"] > 50)
     True
     >>> cv.summarize_variability(study).by_method.columns[:2].tolist()
     ['method', 'n_subjects']
