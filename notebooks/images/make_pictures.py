@@ -5,11 +5,20 @@ from pathlib import Path
 import cordviz as cv
 from cordviz._export import png_figures
 
+SIX = ["DWI", "T1w", "GRE-T1w", "MT-on", "T2w", "T2star"]
+
 subject = cv.simulate_subject(seed=0)
 img, _ = subject.acquire("T2w")
 seg = cv.segment_cord(img, method="propseg", contrast="t2", progress=False)
-figure = cv.plot_segmentation(img, seg, levels=subject.levels(img))
-pngs, problem = png_figures({"segmentation": figure}, scale=1.5)
+study = cv.datasets.load_study_table()
+study = study[study["method"].isin(["deepseg", "agnostic"])]
+names = {"deepseg": "told the contrast", "agnostic": "told nothing (agnostic)"}
+study = study.replace({"method": names})
+figures = {
+    "segmentation": cv.plot_segmentation(img, seg, levels=subject.levels(img)),
+    "csa_by_contrast": cv.plot_csa_by_contrast(study, contrasts=SIX),
+}
+pngs, problem = png_figures(figures, scale=1.5)
 if problem:
     raise SystemExit(problem)
 for name, png in pngs.items():
