@@ -1,8 +1,8 @@
 from . import datasets as datasets
 from ._version import __version__ as __version__
-from .contrast_sheet import plot_contrasts as plot_contrasts
 from .comparison_plots import plot_comparison as plot_comparison
 from .comparison_plots import plot_contrast_explorer as plot_contrast_explorer
+from .contrast_sheet import plot_contrasts as plot_contrasts
 from .contrasts import closest_contrast as closest_contrast
 from .contrasts import guess_contrast as guess_contrast
 from .disc_detection import find_discs as find_discs

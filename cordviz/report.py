@@ -92,8 +92,8 @@ def write_report(
     for name, fig in figures.items():
         _write(out / f"{name}.html", fig.to_html(include_plotlyjs=True))
     pngs, why_no_png = png_figures(figures) if png else ({}, None)
-    for name, png in pngs.items():
-        _write(out / f"{name}.png", png)
+    for name, picture in pngs.items():
+        _write(out / f"{name}.png", picture)
     wanted = {key: options.get(key) for key in ("levels", "truth", "contrasts")}
     items = read_items(session, **wanted)
     body = [
