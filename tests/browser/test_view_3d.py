@@ -1,5 +1,8 @@
 """In a real browser the cord turns in 3-D, and Python knows from where it is seen."""
 
+from base64 import b64decode
+from io import BytesIO
+
 import pytest
 
 CANVAS = ".cordviz-3d canvas"
@@ -16,11 +19,20 @@ def cells(files, first=""):
 small = pytest.mark.parametrize("window", [{"width": 700, "height": 560}], indirect=True)
 
 
+#: NiiVue's canvas forgets what it has drawn; kept, it can be read without a picture of the page.
+KEEP = """{
+  const get = HTMLCanvasElement.prototype.getContext;
+  HTMLCanvasElement.prototype.getContext = function (kind, more) {
+    const kept = kind === "webgl2" ? { ...more, preserveDrawingBuffer: true } : more;
+    return get.call(this, kind, kept);
+  };
+}"""
+
+
 @pytest.fixture
 def ready(window):
-    """NiiVue's drawing is read off the page's picture: its canvas keeps none."""
     window.ready = ".cordviz-3d[data-state]"
-    window.picture = lambda canvas=CANVAS: window.page.locator(canvas).screenshot()
+    window.page.add_init_script(KEEP)
     return window
 
 
@@ -35,11 +47,14 @@ def drag(page):
 
 def drawn(window):
     """Wait until the cord is there: something bright on the dark ground."""
-    from io import BytesIO
-
     from PIL import Image
 
-    window.until(lambda: Image.open(BytesIO(window.picture())).convert("L").getextrema()[1] > 150)
+    def bright():
+        data = window.page.eval_on_selector(CANVAS, "canvas => canvas.toDataURL()")
+        picture = Image.open(BytesIO(b64decode(data.partition(",")[2])))
+        return picture.convert("L").getextrema()[1] > 150
+
+    window.until(bright)
 
 
 @small
@@ -54,9 +69,9 @@ def test_dragging_turns_the_cord_and_python_knows(ready, lab, files):
     assert turned[1] != start[1]
     choose = lambda: page.get_by_label("Cut").select_option("axial")  # noqa: E731
     assert ready.changes(choose, "view.cut", canvas=CANVAS, seconds=120) == "axial"
-    before = ready.picture()
+    before = ready.picture(CANVAS)
     ready.kernel.run("view.azimuth = 10")
-    ready.until(lambda: ready.picture() != before)
+    ready.until(lambda: ready.picture(CANVAS) != before)
     assert page.locator("[id^=cordviz-] img").is_hidden()
     ready.reload()
     drawn(ready)
@@ -86,8 +101,8 @@ def test_the_checks_fail_when_the_turn_is_not_told(ready, voila, files):
     cut = "from cordviz.widgets.view_3d import View3D\nView3D._turned = lambda *_: None"
     ready.voila(voila, cells(files, cut))
     drawn(ready)
-    before = ready.picture()
+    before = ready.picture(CANVAS)
     drag(ready.page)
-    ready.until(lambda: ready.picture() != before)
+    ready.until(lambda: ready.picture(CANVAS) != before)
     with pytest.raises(AssertionError):
         ready.until(lambda: ready.value("view.azimuth") != 120, seconds=3)
