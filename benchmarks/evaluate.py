@@ -38,7 +38,8 @@ SHARED = {
     name.split(" as ")[0]: (image, mask, contrast)
     for name, (image, mask, contrast, *_) in reversed(CASES.items())
 }
-SHARED["mt t1w"] = (f"{SCT}/mt/t1w", f"{SCT}/mt/mt1_seg", "t1")
+# this image is mt0 times a constant (correlation 1), and its mask that of mt0
+SHARED["mt t1w"] = (f"{SCT}/mt/t1w", f"{SCT}/mt/mt0_seg", "t1")
 WITHOUT_MASK = {
     "errsm_20": (f"{OLD}/errsm_20/t2/t2", "t2"),
     "dwi_mean": (f"{SCT}/dmri/dwi_mean", "dwi"),

@@ -12,23 +12,30 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+WINDOW = 15  # pixels, 9 mm: smaller than the canal, so that its wall does not set the scale
+
+
 class Network(nn.Module):
     """U-Net on half-resolution planes.
 
     Four neighbouring pixels enter as four channels and leave as four: the cord's edge is smooth at
-    twice the pixel, and the costliest level of a U-Net is not needed to place it.
+    twice the pixel, and the costliest level of a U-Net is not needed to place it. The network sees
+    each patch twice, normalised as a whole and around each pixel: where the canal is all bright or
+    all dark, only the second shows the cord.
 
     Parameters
     ----------
     widths : list of int
         Features of each level, finest first.
+    views : {1, 2}
+        1: only the patch as a whole.
     """
 
-    def __init__(self, widths: list[int]) -> None:
+    def __init__(self, widths: list[int], views: int = 2) -> None:
         """Random weights; what the logits start from says that few pixels are cord."""
         super().__init__()
-        self.widths = list(widths)
-        levels = list(zip([4, *widths], widths, strict=False))
+        self.widths, self.views = list(widths), views
+        levels = list(zip([4 * views, *widths], widths, strict=False))
         self.down = nn.ModuleList(_block(a, b) for a, b in levels)
         self.up = nn.ModuleList(_block(a + b, a) for a, b in pairwise(widths))
         self.head = nn.Conv2d(widths[0], 4, 1)
@@ -51,7 +58,12 @@ class Network(nn.Module):
         """
         mean = patches.mean(dim=(2, 3), keepdim=True)
         sd = patches.std(dim=(2, 3), keepdim=True)
-        x = F.pixel_unshuffle(((patches - mean) / (sd + 1e-6)).clamp(-5, 5), 2)
+        x = ((patches - mean) / (sd + 1e-6)).clamp(-5, 5)
+        if self.views == 2:
+            around = _box(x)
+            spread = (_box(x**2) - around**2).clamp(min=0) + 0.01
+            x = torch.cat([x, (x - around) / spread.sqrt()], dim=1)
+        x = F.pixel_unshuffle(x, 2)
         skips = []
         for k, block in enumerate(self.down):
             x = block(x if k == 0 else F.avg_pool2d(x, 2))
@@ -60,6 +72,13 @@ class Network(nn.Module):
             x = F.interpolate(x, scale_factor=2.0)
             x = self.up[k](torch.cat([skips[k], x], dim=1))
         return F.pixel_shuffle(self.head(x), 2)
+
+
+def _box(x: Tensor) -> Tensor:
+    """Mean over `WINDOW` by `WINDOW` pixels."""
+    half = WINDOW // 2
+    rows = F.avg_pool2d(x, (WINDOW, 1), 1, (half, 0), count_include_pad=False)
+    return F.avg_pool2d(rows, (1, WINDOW), 1, (0, half), count_include_pad=False)
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:
@@ -76,7 +95,7 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
 def save_network(network: Network, path: Path) -> None:
     """Write the weights in half precision."""
     state = {k: v.half() for k, v in network.state_dict().items()}
-    torch.save({"widths": network.widths, "state": state}, path)
+    torch.save({"widths": network.widths, "views": network.views, "state": state}, path)
 
 
 @lru_cache(maxsize=4)
@@ -86,6 +105,6 @@ def load_network(path: Path, device: str = "cpu") -> Network:
     Nothing in the file is executed: only tensors and plain values are read.
     """
     stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    network = Network(stored["widths"])
+    network = Network(stored["widths"], stored.get("views", 1))
     network.load_state_dict({k: v.float() for k, v in stored["state"].items()})
     return network.eval().to(device)

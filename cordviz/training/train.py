@@ -86,9 +86,9 @@ def _train(
     checks = {case["name"]: load_check(case, real) for case in settings.get("validation", [])}
     torch.manual_seed(settings["seed"])
     generator = torch.Generator(device).manual_seed(settings["seed"])
-    network = Network(settings["network"]["widths"])
+    network = Network(**settings["network"])
     if start := plan.get("start"):  # weights of another recipe
-        network.load_state_dict(load_network(_find_weights(start, out)).state_dict())
+        network.load_state_dict(_widened(load_network(_find_weights(start, out)), network))
     average = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), lr=plan["rate"], weight_decay=1e-4)
     parts: dict[str, Any] = {"network": network, "average": average, "optimizer": optimizer}
@@ -222,6 +222,15 @@ def _find_weights(name: str, out: Path) -> Path:
         if path.exists():
             return path
     raise FileNotFoundError(f"No weights of {name!r} to start from: train {name}.toml first.")
+
+
+def _widened(start: Network, network: Network) -> dict[str, Tensor]:
+    """The weights of `start`, which may see less: what it does not see begins with no effect."""
+    state, first = start.state_dict(), "down.0.0.weight"
+    wanted = network.state_dict()[first].shape
+    if state[first].shape[1] < wanted[1]:
+        state[first] = F.pad(state[first], (0, 0, 0, 0, 0, wanted[1] - state[first].shape[1]))
+    return state
 
 
 def load_check(case: dict[str, str], real: Path) -> tuple[Tensor, Tensor]:
