@@ -13,6 +13,9 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 
+SWELLING = 12.0  # pixels: how far around its centre the cord is made larger or smaller
+
+
 def synthesize(
     image: Tensor,
     cord: Tensor,
@@ -53,7 +56,10 @@ def synthesize(
     )
     x, cord, canal = planes.split(1, dim=1)
     if any_contrast:
-        x = _map_intensities(x, draw)
+        mapped = _map_intensities(x, draw)
+        seen = _contrast(mapped, cord) > 0.5 * _contrast(x, cord)
+        # a map that hides the cord teaches to guess: few of those
+        x = torch.where(seen | draw.chance(0.1), mapped, torch.where(draw.chance(0.5), x, 1 - x))
         x = _repaint(x, cord, canal, only_labels, draw)
         empty = draw.chance(0.04)  # nothing but texture: no cord
         x = torch.where(empty, 0.5 + _texture(draw, x.shape[-1]), x)
@@ -107,6 +113,10 @@ def _grid(draw: _Draw, size: int, stored: int) -> Tensor:
     pixel = torch.arange(size) - (size - 1) / 2
     at = torch.stack(torch.meshgrid(pixel, pixel, indexing="xy"), dim=-1)
     at = torch.einsum("bij,xyj->bxyi", matrix, at) + shift[:, None, None]
+    # the cord, in the middle of the stored patch, grows and shrinks within its canal: the size of
+    # one must not tell that of the other
+    middle = torch.exp(-0.5 * (at / SWELLING).square().sum(dim=-1, keepdim=True))
+    at = at * torch.exp(0.1 * draw.normal() * middle)
     bend = F.interpolate(draw.normal(2, 6, 6), size=(size, size), mode="bicubic")
     at = at + (bend * draw.uniform(0, 2.0)).permute(0, 2, 3, 1)
     return at / (stored / 2)
@@ -128,6 +138,16 @@ def _map_intensities(x: Tensor, draw: _Draw) -> Tensor:
     return (a + (b - a) * (at - low)).view_as(u)
 
 
+def _contrast(x: Tensor, cord: Tensor) -> Tensor:
+    """How much the cord differs from what is around it, in SDs of the patch, (B, 1, 1, 1)."""
+    ring = _blur(cord, torch.full((len(x), 2), 3.0), reach=8) * (1 - cord)
+    inside, outside = (
+        (x * w).sum(dim=(2, 3), keepdim=True) / (w.sum(dim=(2, 3), keepdim=True) + 1e-3)
+        for w in (cord, ring)
+    )
+    return (inside - outside).abs() / (x.std(dim=(2, 3), keepdim=True) + 1e-6)
+
+
 def _repaint(x: Tensor, cord: Tensor, canal: Tensor, forced: Tensor, draw: _Draw) -> Tensor:
     """Give cord and ring new intensities, each on its own, partial volume kept."""
     # 12 % of a blurred cord lies about one sigma outside it
@@ -143,6 +163,9 @@ def _repaint(x: Tensor, cord: Tensor, canal: Tensor, forced: Tensor, draw: _Draw
     own = (x * cord).sum(dim=(2, 3), keepdim=True) / (cord.sum(dim=(2, 3), keepdim=True) + 1e-3)
     detail = (x - own) * draw.uniform(0, 0.8) * ~must
     repaint_cord, repaint_ring = draw.chance(0.3) | must, draw.chance(0.3) | must
+    # fluid as bright as white matter: only the grey matter within tells where the cord is
+    faint = draw.chance(0.15) & repaint_ring & ~repaint_cord
+    b = torch.where(faint, own + draw.normal() * 0.06, b)
     cord_value = torch.where(repaint_cord, a + detail + texture[0], x)
     ring_value = torch.where(repaint_ring, b + texture[1], x)
     return x * (1 - canal) + ring_value * (canal - cord) + cord_value * cord
@@ -186,12 +209,12 @@ def _blur(x: Tensor, sigma: Tensor, *, reach: int) -> Tensor:
 def _crop_field_of_view(x: Tensor, cord: Tensor, draw: _Draw) -> tuple[Tensor, Tensor]:
     """End some images near the cord: edge values go on outside, as in `cut_patches`."""
     side = x.shape[-1]
-    cropped = draw.chance(0.35).view(-1, 1)
+    cropped = draw.chance(0.2).view(-1, 1)
     pixel = torch.arange(side).expand(draw.batch, side)
     inside = []
     for axis in (2, 3):
-        low = torch.where(cropped, draw.uniform(-0.1, 0.36, 1) * side, 0).clamp(min=0).long()
-        high = torch.where(cropped, draw.uniform(0.64, 1.1, 1) * side, side).clamp(max=side)
+        low = torch.where(cropped, draw.uniform(-0.1, 0.3, 1) * side, 0).clamp(min=0).long()
+        high = torch.where(cropped, draw.uniform(0.7, 1.1, 1) * side, side).clamp(max=side)
         index = torch.minimum(torch.maximum(pixel, low), high.long() - 1)
         inside.append(index == pixel)
         shape = (-1, 1, side, 1) if axis == 2 else (-1, 1, 1, side)

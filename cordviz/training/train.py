@@ -171,12 +171,19 @@ def find_recipe(name: str) -> Path:
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """Read a recipe; with ``extends``, on top of another one beside it, table by table."""
+    """Read a recipe; with ``extends``, on top of another one beside it.
+
+    Tables replace what they name; a list of tables adds to the one below, an empty one empties it.
+    """
     settings = tomllib.loads(path.read_text())
     if base := settings.pop("extends", None):
         below = read_recipe(path.with_name(base))
         for key, value in settings.items():
-            below[key] = below.get(key, {}) | value if isinstance(value, dict) else value
+            if isinstance(value, dict):
+                value = below.get(key, {}) | value
+            elif isinstance(value, list) and value:
+                value = [*below.get(key, []), *value]
+            below[key] = value
         return below
     return settings
 
