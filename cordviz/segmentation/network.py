@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
 WINDOW = 15  # pixels, 9 mm: smaller than the canal, so that its wall does not set the scale
 
 

@@ -13,12 +13,15 @@ from .contours import ANGLES, along_rays, area_fraction
 
 STEP_MM = 0.2
 FARTHEST_MM = 13.0
-REACH_MM = 1.2  # the edge moves no further than this
+REACH_MM = 1.2  # the edge moves no further than this in one turn
+TURNS = 2  # with the edge in a better place, cord and surround are better known
+RIM_MM = 3.0  # the cord's grey level is that of white matter: this far within the edge
+RING_MM = 2.0  # and its surround's that of this far without
 SMOOTH_MM = 3.0  # along the cord
 SMOOTH_ANGLES = 2.0  # of 48
 LEAST_AREA_MM2 = 12.0  # of a slice that is refined
-NOISE = 3.0  # contrast over scatter at which the image counts one half
-MASK = 0.4  # weight of the mask itself, where that of a clear edge is 1
+NOISE = 3.0  # contrast over noise at which the image counts one half
+MASK = 0.3  # weight of the mask itself, where that of a clear edge is 1
 
 
 def refine(data: np.ndarray, spacing: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -55,38 +58,57 @@ def refine(data: np.ndarray, spacing: np.ndarray, mask: np.ndarray) -> np.ndarra
     rays = np.broadcast_to(r, (slices.size, ANGLES.size, r.size))
     profile = along_rays(data, spacing, center, rays)
     fraction = along_rays(cord, spacing, center, rays)
-    edge = np.sqrt(2 * (fraction * r).sum(axis=2) * STEP_MM)  # as far as the mask has area
-    beyond = r - edge[..., None]
-
-    blur = 0.3 * pixel_mm
-    inside, scatter = _median(profile, beyond < -0.6 - blur)
-    inside, scatter = _along(inside, dz), _along(scatter, dz)
-    ring = (beyond > 0.5 + blur) & (beyond < 2.0 + blur)
-    outside = (profile * ring).sum(axis=2) / np.maximum(ring.sum(axis=2), 1)
-    outside = _along(ndimage.gaussian_filter1d(outside, 1.5, axis=1, mode="wrap"), dz)
-    step = outside - inside[:, None]
-    # where the surround looks like the cord, or differs the other way, there is no edge to see
-    clear = np.maximum(step * np.sign(np.median(step, axis=1, keepdims=True)), 0) ** 2
-    weight = clear / (clear + (NOISE * scatter[:, None]) ** 2 + 1e-12)
-    level = (profile - inside[:, None, None]) / np.where(step == 0, 1, step)[..., None]
-    level = ndimage.gaussian_filter1d(level, 1.0, axis=1, mode="wrap")
-    near = np.abs(beyond) <= REACH_MM
-    # cord within reach, of what there would be if the edge were right
-    moved = (np.clip(1 - level, 0, 1) * near).sum(axis=2) - (near & (beyond < 0)).sum(axis=2)
-    moved = _smooth(weight * moved * STEP_MM, dz) / (_smooth(weight, dz) + MASK)
+    start = np.sqrt(2 * (fraction * r).sum(axis=2) * STEP_MM)  # as far as the mask has area
+    noise, edge = _along(_noise(data, cord), dz)[:, None], start
+    for _ in range(TURNS):
+        moved, weight = _to_half_height(profile, r - edge[..., None], noise, 0.3 * pixel_mm, dz)
+        pull = _smooth(weight * moved, dz) + MASK * _smooth(start - edge, dz)
+        edge = np.maximum(edge + pull / (_smooth(weight, dz) + MASK), 0.8)
     refined = mask.copy()
-    refined[..., slices] = area_fraction(
-        cord.shape, spacing, center, np.maximum(edge + moved, 0.8), range(slices.size)
-    )
+    refined[..., slices] = area_fraction(cord.shape, spacing, center, edge, range(slices.size))
     return refined
 
 
-def _median(profile: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Median and robust standard deviation of each slice's samples, of all if there are none."""
-    where = where | ~where.any(axis=(1, 2), keepdims=True)
-    samples = np.where(where, profile, np.nan).reshape(len(profile), -1)
-    middle = np.nanmedian(samples, axis=1)
-    return middle, 1.4826 * np.nanmedian(np.abs(samples - middle[:, None]), axis=1)
+def _to_half_height(
+    profile: np.ndarray, beyond: np.ndarray, noise: np.ndarray, blur: float, dz: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far the edge should move, mm, and how clear it is, 0 to 1: both of shape (Z, 48).
+
+    `profile` along the rays, `beyond` how far each sample is outside the edge: (Z, 48, R).
+    """
+    inside = _mean(profile, (beyond < -0.4 - blur) & (beyond > -RIM_MM), 4.0, dz)
+    outside = _mean(profile, (beyond > 0.5 + blur) & (beyond < RING_MM + blur), 1.5, dz)
+    step = outside - inside
+    # where the surround looks like the cord, or differs the other way, there is no edge to see
+    right_way = np.maximum(step * np.sign(np.median(step, axis=1, keepdims=True)), 0)
+    weight = right_way**2 / (right_way**2 + (NOISE * noise) ** 2 + 1e-12)
+    # where it differs less than elsewhere, something else is close behind thin fluid
+    weight *= np.minimum(right_way / (np.quantile(right_way, 0.7, axis=1)[:, None] + 1e-9), 1)
+    level = (profile - inside[..., None]) / np.where(step == 0, 1, step)[..., None]
+    level = ndimage.gaussian_filter1d(level, 1.0, axis=1, mode="wrap")
+    near = np.abs(beyond) <= REACH_MM
+    # cord within reach, of what there would be if the edge were right
+    cord = (np.clip(1 - level, 0, 1) * near).sum(axis=2) - (near & (beyond < 0)).sum(axis=2)
+    return cord * STEP_MM, weight
+
+
+def _noise(data: np.ndarray, cord: np.ndarray) -> np.ndarray:
+    """Robust standard deviation of the noise within the cord of each slice.
+
+    From each voxel's difference to the mean of two neighbours, which grey matter hardly changes.
+    """
+    differences = np.abs(data[1:-1] - (data[:-2] + data[2:]) / 2)
+    within = cord[1:-1] > 0.5
+    found = [
+        np.median(d[w]) if w.any() else 0.0 for d, w in zip(differences.T, within.T, strict=True)
+    ]
+    return 1.4826 / np.sqrt(1.5) * np.array(found)
+
+
+def _mean(profile: np.ndarray, where: np.ndarray, sigma: float, dz: float) -> np.ndarray:
+    """Mean of the samples of each ray, smoothed over `sigma` angles and along the cord."""
+    mean = (profile * where).sum(axis=2) / np.maximum(where.sum(axis=2), 1)
+    return _along(ndimage.gaussian_filter1d(mean, sigma, axis=1, mode="wrap"), dz)
 
 
 def _along(values: np.ndarray, dz: float, sigma_mm: float = SMOOTH_MM) -> np.ndarray:

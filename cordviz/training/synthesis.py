@@ -12,7 +12,6 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-
 SWELLING = 12.0  # pixels: how far around its centre the cord is made larger or smaller
 
 
