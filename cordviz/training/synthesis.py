@@ -23,6 +23,7 @@ def synthesize(
     size: int,
     generator: Generator,
     any_contrast: bool = True,
+    natural: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Make one batch.
 
@@ -38,6 +39,8 @@ def synthesize(
     any_contrast : bool
         Change intensities beyond recognition; False keeps the contrast of the images, brightness
         and noise aside.
+    natural : float
+        Share of the examples whose intensities stay as they were acquired: nothing hides the edge.
 
     Returns
     -------
@@ -54,6 +57,8 @@ def synthesize(
         planes, _grid(draw, size, planes.shape[-1]), padding_mode="border", align_corners=False
     )
     x, cord, canal = planes.split(1, dim=1)
+    kept, kept_cord = draw.chance(natural) & ~only_labels.view(-1, 1, 1, 1), cord
+    acquired = x.clamp(min=0) ** torch.exp(draw.normal() * 0.1)
     if any_contrast:
         mapped = _map_intensities(x, draw)
         seen = _contrast(mapped, cord) > 0.5 * _contrast(x, cord)
@@ -67,8 +72,8 @@ def synthesize(
         x = x.clamp(min=0) ** torch.exp(draw.normal() * 0.2)
     field = F.interpolate(draw.normal(1, 4, 4), size=x.shape[-2:], mode="bicubic")
     x = x * torch.exp(field * draw.uniform(0, 0.5))
-    x = _degrade(x, draw)
-    return _crop_field_of_view(x, cord, draw)
+    x = torch.where(kept, acquired, _degrade(x, draw))
+    return _crop_field_of_view(x, torch.where(kept, kept_cord, cord), draw)
 
 
 class _Draw:

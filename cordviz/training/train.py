@@ -108,7 +108,7 @@ def _train(
             image, cord, canal = (stored[k][picked].float() for k in ("image", "truth", "canal"))
             x, truth = synthesize(
                 image, cord / 255, canal / 255, size=PATCH, generator=generator,
-                any_contrast=plan.get("any_contrast", True),
+                any_contrast=plan.get("any_contrast", True), natural=plan.get("natural", 0.0),
             )  # fmt: skip
             with torch.autocast(device.type, torch.bfloat16, enabled=plan.get("bfloat16", True)):
                 logits = network(x)
