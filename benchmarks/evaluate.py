@@ -7,7 +7,8 @@ FOLDER: BIDS-like sessions (spine-generic, gm-challenge) with ``*_seg`` masks; w
 images that the development machines share. Dice at one half, average surface distance (mm) and
 area ratio (soft sum over mask) count the slices that the mask covers. Agreement: SD (ddof=1) over
 the contrasts of one session, of slice areas if they share a grid, else of the mean area.
-"held-out" people were never looked at in training; "validation" chose checkpoints.
+"held-out" people are in no training. "added" ones are in the last two steps of those that ship:
+with the weights of ``cordviz train split`` they tell what to expect of people not seen.
 --weights takes NAME.pt and NAME.json from another folder; --card adds these figures to a card.
 """
 
@@ -29,11 +30,10 @@ import cordviz as cv
 from cordviz import segmentation
 from cordviz.images import reorient, spacing_mm, voxels
 
-HELD_OUT = (
-    "mt0", "mt1", "mt t1w", "sub-05 MT-on", "sub-05 MT-off", "errsm_23", "errsm_23 mt1",
-    "errsm_23 mt0", "ivadomed T2*w", "9418", "9669",
+HELD_OUT = ("mt0", "mt1", "mt t1w", "sub-05 MT-on", "sub-05 MT-off")
+ADDED = (
+    "errsm_11", "errsm_23", "errsm_23 mt1", "errsm_23 mt0", "ivadomed T2*w", "9418", "9584", "9669",
 )  # fmt: skip
-VALIDATION = ("errsm_11", "9584")
 SHARED = {
     name.split(" as ")[0]: (image, mask, contrast)
     for name, (image, mask, contrast, *_) in reversed(CASES.items())
@@ -58,7 +58,7 @@ def shared_images() -> list[dict]:
     session = {image: name for name, images in SESSIONS.items() for image in images}
     for name, (image, mask, contrast) in SHARED.items():
         split = "held-out" if name in HELD_OUT else "train"
-        split = "validation" if name in VALIDATION else split
+        split = "added" if name in ADDED else split
         family = cv.closest_contrast(contrast)
         # grey levels decide: the MT-off and GRE-T1w images of the older protocol show a dark cord
         family = "t2s" if name in ("mt0", "errsm_23 mt0") else family
