@@ -76,7 +76,7 @@ def test_knobs_presets_and_switches_change_picture_areas_and_python(window, lab)
     for place in range(0, 1000, 25):
         knob.fill(str(place))
     knob.fill("500")
-    window.until(lambda: window.value("view.te_ms"), 67)
+    window.until(lambda: window.value("view.te_ms"), 67.1)
     window.until(lambda: page.locator(".cordviz-explorer").get_attribute("data-version"),
                  str(window.value("view._version")))  # fmt: skip
     settled(page)
@@ -88,7 +88,7 @@ def test_knobs_presets_and_switches_change_picture_areas_and_python(window, lab)
     settled(page)
     assert [window.value(one) for one in state] == kept
     window.until(lambda: areas(page) == held(window))
-    assert page.get_by_label("TE in ms").input_value() == "67"
+    assert page.get_by_label("TE in ms").input_value() == "67.1"
     assert page.locator("[data-preset=DWI]").get_attribute("aria-pressed") == "true"
     assert page.locator("[id^=cordviz-] img").is_hidden()
     window.changes(lambda: page.locator("[data-knob=snr]").fill("100"), "view.snr", canvas=SLICE)
