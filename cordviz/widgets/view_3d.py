@@ -91,7 +91,8 @@ class View3D(ipywidgets.VBox):
         self.scene.scene._trait_values["vol_scale_multiplier"] = FIT
         choice = ipywidgets.Dropdown(options=list(CUTS), description="Cut")
         slider = ipywidgets.FloatSlider(min=0, max=1, step=0.05, description="Image")
-        super().__init__([ipywidgets.HBox([choice, slider]), self.scene])
+        controls = ipywidgets.HBox([choice, slider], layout={"flex_flow": "row wrap"})
+        super().__init__([controls, self.scene])
         for name, value in traits.items():
             setattr(self, name, value)
         t.link((self, "cut"), (choice, "value"))

@@ -16,7 +16,7 @@ def cells(files, first=""):
 
 
 #: Few pixels: without a graphics card each is a ray that the processor follows.
-small = pytest.mark.parametrize("window", [{"width": 700, "height": 560}], indirect=True)
+small = pytest.mark.parametrize("window", [{"width": 700, "height": 860}], indirect=True)
 
 
 #: NiiVue's canvas forgets what it has drawn; kept, it can be read without a picture of the page.
@@ -37,6 +37,7 @@ def ready(window):
 
 
 def drag(page):
+    page.locator(CANVAS).scroll_into_view_if_needed()
     box = page.locator(CANVAS).bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
