@@ -9,7 +9,7 @@ SIX = ["DWI", "T1w", "GRE-T1w", "MT-on", "T2w", "T2star"]
 
 subject = cv.simulate_subject(seed=0)
 img, _ = subject.acquire("T2w")
-seg = cv.segment_cord(img, method="propseg", contrast="t2", progress=False)
+seg = cv.segment_cord(img, progress=False)
 study = cv.datasets.load_study_table()
 study = study[study["method"].isin(["deepseg", "agnostic"])]
 names = {"deepseg": "told the contrast", "agnostic": "told nothing (agnostic)"}
