@@ -68,7 +68,7 @@ def test_dragging_turns_the_cord_and_python_knows(ready, lab, files):
     )
     assert turned[0] != start[0]
     assert turned[1] != start[1]
-    choose = lambda: page.get_by_label("Cut").select_option("axial")  # noqa: E731
+    choose = lambda: page.get_by_label("Cut", exact=True).select_option("axial")  # noqa: E731
     assert ready.changes(choose, "view.cut", canvas=CANVAS, seconds=120) == "axial"
     before = ready.picture(CANVAS)
     ready.kernel.run("view.azimuth = 10")
@@ -76,7 +76,7 @@ def test_dragging_turns_the_cord_and_python_knows(ready, lab, files):
     assert page.locator("[id^=cordviz-] img").is_hidden()
     ready.reload()
     drawn(ready)
-    assert page.get_by_label("Cut").input_value() == "axial"
+    assert page.get_by_label("Cut", exact=True).input_value() == "axial"
     assert ready.value("view.azimuth") == 10
     ready.changes(lambda: drag(page), "view.azimuth", canvas=CANVAS, seconds=120)
 
@@ -85,7 +85,7 @@ def test_dragging_turns_the_cord_and_python_knows(ready, lab, files):
 def test_voila_shows_what_the_notebook_set(ready, voila, files):
     page = ready.voila(voila, [*cells(files), "view.cut = 'coronal'"])
     drawn(ready)
-    assert page.get_by_label("Cut").input_value() == "coronal"
+    assert page.get_by_label("Cut", exact=True).input_value() == "coronal"
     ready.changes(lambda: drag(page), "view.azimuth", canvas=CANVAS, seconds=120)
 
 
