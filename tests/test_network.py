@@ -110,6 +110,13 @@ def test_an_untrained_network_finds_nothing_and_says_so(tmp_path):
         segment_soft(noise, np.ones(3), tmp_path / "x.pt")
 
 
+@pytest.mark.filterwarnings("error")
+def test_one_slice_is_judged_like_many():
+    noise = np.random.default_rng(0).rayleigh(size=(60, 60, 1))
+    with pytest.raises(ValueError, match="No spinal cord found"):
+        segment_soft(noise, np.ones(3), WEIGHTS)
+
+
 @pytest.mark.parametrize("name", ["agnostic", "t1", "t2", "t2s", "dwi"])
 def test_every_network_ships_with_the_card_of_its_weights(name):
     path = WEIGHTS.with_name(f"{name}.pt")

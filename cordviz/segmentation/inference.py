@@ -180,7 +180,8 @@ def _center(data: np.ndarray, spacing: np.ndarray, run: Callable[..., np.ndarray
     """Let the network judge: it knows a cord of any polarity when it is centred on it."""
     centers = candidates(data, spacing)
     probes = np.unique(np.linspace(0, len(centers[0]) - 1, PROBES).round().astype(int))
-    certain = [np.sort(_certainty(run(c, probes)))[-(-probes.size // 2) :] for c in centers]
+    worse = min((probes.size + 1) // 2, probes.size - 1)  # of a single slice, none
+    certain = [np.sort(_certainty(run(c, probes)))[worse:] for c in centers]
     best = int(np.argmax([c.mean() for c in certain]))
     if certain[best].mean() < LEAST_CERTAINTY:
         raise ValueError(
