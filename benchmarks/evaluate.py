@@ -7,9 +7,9 @@ FOLDER: BIDS-like sessions (spine-generic, gm-challenge) with ``*_seg`` masks; w
 images that the development machines share. Dice at one half, average surface distance (mm) and
 area ratio (soft sum over mask) count the slices that the mask covers. Agreement: SD (ddof=1) over
 the contrasts of one session, of slice areas if they share a grid, else of the mean area.
-"held-out" people are in no training. "added" ones are in the last two steps of those that ship:
-with the weights of ``cordviz train split`` they tell what to expect of people not seen.
---weights takes NAME.pt and NAME.json from another folder; --card adds these figures to a card.
+"seen" images are in the recipe of the agnostic network. What to expect of people not seen:
+--weights FOLDER takes NAME.pt and NAME.json from another folder, such as ``cordviz train fold_1``
+leaves them (its final.pt and final.json, renamed). --card adds these figures to a card.
 """
 
 from __future__ import annotations
@@ -30,10 +30,6 @@ import cordviz as cv
 from cordviz import segmentation
 from cordviz.images import reorient, spacing_mm, voxels
 
-HELD_OUT = ("mt0", "mt1", "mt t1w", "sub-05 MT-on", "sub-05 MT-off")
-ADDED = (
-    "errsm_11", "errsm_23", "errsm_23 mt1", "errsm_23 mt0", "ivadomed T2*w", "9418", "9584", "9669",
-)  # fmt: skip
 SHARED = {
     name.split(" as ")[0]: (image, mask, contrast)
     for name, (image, mask, contrast, *_) in reversed(CASES.items())
@@ -56,9 +52,11 @@ assert MTS in SHARED["sub-05 MT-on"][0]
 def shared_images() -> list[dict]:
     rows = []
     session = {image: name for name, images in SESSIONS.items() for image in images}
+    recipe = segmentation._model_card("agnostic")["recipe"]
+    left_out = recipe.get("left_out", [])
+    seen = {case["image"] for case in recipe["real"] if case["name"] not in left_out}
     for name, (image, mask, contrast) in SHARED.items():
-        split = "held-out" if name in HELD_OUT else "train"
-        split = "added" if name in ADDED else split
+        split = "seen" if image.removesuffix(".nii.gz") in seen else "unseen"
         family = cv.closest_contrast(contrast)
         # grey levels decide: the MT-off and GRE-T1w images of the older protocol show a dark cord
         family = "t2s" if name in ("mt0", "errsm_23 mt0") else family

@@ -126,12 +126,27 @@ def test_recipes_build_on_others():
     assert specific["train"]["contrasts"] == ["T2star"]
 
 
-def test_the_network_that_ships_goes_on_from_more_people_than_are_reported_on():
-    first, last = (training.read_recipe(training.find_recipe(n)) for n in ("split", "agnostic"))
-    names = [{case["name"] for case in recipe["real"]} for recipe in (first, last)]
-    assert names[0] < names[1]
-    assert first["validation"]
-    assert not last["validation"]
+def test_each_fold_leaves_out_what_the_other_learns_from():
+    whole, *folds = (
+        training.read_recipe(training.find_recipe(n)) for n in ("agnostic", "fold_1", "fold_2")
+    )
+    left_out = [fold.pop("left_out") for fold in folds]
+    assert sorted(left_out[0] + left_out[1]) == sorted(case["name"] for case in whole["real"])
+    people = [
+        {case["image"].split("/t2/")[0].split("Ses")[0] for case in whole["real"]
+         if case["name"] in names} for names in left_out
+    ]  # fmt: skip
+    assert not people[0] & people[1]
+    assert folds[0] == folds[1]
+    assert all(folds[0][k] == whole[k] for k in ("seed", "network", "real", "simulated", "labels"))
+
+
+def test_people_left_out_are_not_cut(tmp_path):
+    recipe = {"real": [{"name": "someone"}, {"name": "another"}], "left_out": ["someone"]}
+    with pytest.raises(KeyError):  # of the other one, who has no image
+        prepare(recipe, tmp_path, tmp_path, progress=False)
+    recipe["left_out"].append("another")
+    assert prepare(recipe, tmp_path, tmp_path, progress=False)["real"] == []
 
 
 def test_all_networks_that_are_compared_have_the_same_budget():

@@ -45,6 +45,7 @@ def prepare(
     jobs: list[tuple[str, str, Any]] = [
         ("real", case["name"].replace(" ", "_"), partial(_cut_real, case, real))
         for case in [*recipe.get("real", []), *_spine_generic(recipe, real)]
+        if case["name"] not in recipe.get("left_out", [])
     ]
     if people := recipe.get("simulated"):
         first = people["first_seed"]

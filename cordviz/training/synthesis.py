@@ -40,7 +40,8 @@ def synthesize(
         Change intensities beyond recognition; False keeps the contrast of the images, brightness
         and noise aside.
     natural : float
-        Share of the examples whose intensities stay as they were acquired: nothing hides the edge.
+        Share of the examples whose contrast stays as it was acquired; most of them keep their
+        resolution and noise, too: nothing hides the edge.
 
     Returns
     -------
@@ -72,7 +73,9 @@ def synthesize(
         x = x.clamp(min=0) ** torch.exp(draw.normal() * 0.2)
     field = F.interpolate(draw.normal(1, 4, 4), size=x.shape[-2:], mode="bicubic")
     x = x * torch.exp(field * draw.uniform(0, 0.5))
-    x = torch.where(kept, acquired, _degrade(x, draw))
+    # some of the natural ones at another resolution and with other noise than this scan's
+    x = torch.where(kept, acquired, x)
+    x = torch.where(kept & draw.chance(0.7), x, _degrade(x, draw))
     return _crop_field_of_view(x, torch.where(kept, kept_cord, cord), draw)
 
 
