@@ -261,9 +261,5 @@ def subjects_needed(
     return pd.DataFrame(rows)
 
 
-def _cell(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.2f}"
-
-
 def _p(value: float) -> str:
     return "–" if np.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"

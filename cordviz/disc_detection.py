@@ -130,11 +130,15 @@ def find_discs(
 
 
 def transfer_discs(
-    discs: ImageLike | Mapping[int, Sequence[float]], image: ImageLike
+    discs: ImageLike | Mapping[int, Sequence[float]],
+    image: ImageLike,
+    *,
+    warp: ImageLike | None = None,
 ) -> Nifti1Image:
-    """Carry discs to the grid of another image of the session, by the headers.
+    """Carry discs to the grid of another image of the session, by the headers or a registration.
 
-    `levels_from_discs` takes discs of any grid as they are; this is to save or show them.
+    `levels_from_discs` takes discs of any grid as they are; this is to save or show them, or to
+    undo motion between the scans that the headers do not know.
 
     Parameters
     ----------
@@ -142,6 +146,10 @@ def transfer_discs(
         Label image or ``{label: (x, y, z)}`` in mm, as in `levels_from_discs`.
     image : str, Path or nibabel image
         The grid.
+    warp : str, Path or nibabel image, optional
+        Displacements in mm as ITK reads them, on the image that the discs were marked on:
+        ``result.warps[contrast].to_reference`` of `average_soft_truth` carries discs of the
+        reference to a contrast, ``to_native`` those of the contrast to the reference.
 
     Returns
     -------
@@ -164,8 +172,10 @@ def transfer_discs(
     img = read_image(image)
     labels = np.zeros(img.shape[:3], np.uint8)
     inverse = np.linalg.inv(img.affine)
+    field = None if warp is None else read_image(warp, name="warp")
     for label, point in read_discs(discs).items():
-        voxel = tuple(np.rint(inverse[:3, :3] @ point + inverse[:3, 3]).astype(int))
+        there = point if field is None else point + _displacement(field, point)
+        voxel = tuple(np.rint(inverse[:3, :3] @ there + inverse[:3, 3]).astype(int))
         if min(voxel) < 0 or (np.array(voxel) >= labels.shape).any():
             continue
         if labels[voxel]:
@@ -175,6 +185,20 @@ def transfer_discs(
             )
         labels[voxel] = label
     return on_grid(labels, img)
+
+
+def _displacement(warp: Nifti1Image, point: np.ndarray) -> np.ndarray:
+    """Where a field of displacements (I, J, K, 1, 3), x to the left and y to the back, moves to."""
+    from scipy.ndimage import map_coordinates
+
+    if len(warp.shape) != 5 or warp.shape[3:] != (1, 3):
+        raise ValueError(
+            f"Expected displacements of shape (I, J, K, 1, 3) as warp, got {warp.shape}."
+        )
+    at = (np.linalg.inv(warp.affine) @ [*point, 1])[:3, None]
+    parts = np.moveaxis(np.asarray(warp.dataobj)[..., 0, :], -1, 0)
+    moved = [map_coordinates(part, at, order=1, mode="nearest")[0] for part in parts]
+    return np.array(moved) * [-1, -1, 1]
 
 
 def _check(img: Nifti1Image, contrast: str | None) -> None:

@@ -22,12 +22,11 @@ from ._report_html import (
     what,
 )
 from ._sct_csv import save_sct_csv
-from ._sessions import read_items
 from ._study_figures import shown_name
 from ._summary import Variability, summarize_variability
 from .morphometry import aggregate_shape
 from .plots import plot_agreement, plot_csa_by_contrast, plot_csa_profile
-from .variability import compare_contrasts
+from .variability import compare_images, slices_of, study_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,8 +70,8 @@ def write_report(
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     options = {**options, "cache": out / "cache", "progress": progress}
-    study = compare_contrasts(session, **options)
-    slices = compare_contrasts(session, **{**options, "per_slice": True, "progress": False})
+    items, results = compare_images(session, **options)
+    study, slices = study_of(results), slices_of(results)
     over = options.get("over", (2, 3))
     tables = {"study": study, "slices": slices}
     figures: dict[str, go.Figure] = {}
@@ -94,8 +93,6 @@ def write_report(
     pngs, why_no_png = png_figures(figures) if png else ({}, None)
     for name, picture in pngs.items():
         _write(out / f"{name}.png", picture)
-    wanted = {key: options.get(key) for key in ("levels", "truth", "contrasts")}
-    items = read_items(session, **wanted)
     body = [
         f"<h1>{html.escape(title)}</h1>",
         what(study, over),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._auto_levels import fill_levels
-from ._comparison import AGNOSTIC, compare_image
+from ._comparison import AGNOSTIC, Result, compare_image
 from ._sessions import Derived, Item, find, read_items
 from ._study_images import remember
 from ._summary import Variability, subjects_needed, summarize_variability
@@ -116,7 +116,19 @@ def compare_contrasts(
     >>> study.csa_mm2.round(3).tolist()
     [80.0, 88.0]
     """
-    import pandas as pd
+    _, results = compare_images(
+        session, methods=methods, levels=levels, truth=truth, contrasts=contrasts, over=over,
+        cache=cache, n_jobs=n_jobs, progress=progress,
+    )  # fmt: skip
+    return slices_of(results) if per_slice else study_of(results)
+
+
+def compare_images(
+    session: Any, *, methods: Any = METHODS[::-1], levels: Any = None, truth: Any = None,
+    contrasts: Iterable[str] | None = None, over: Collection[int] | None = (2, 3),
+    cache: bool | str | os.PathLike[str] = True, n_jobs: int | None = None, progress: bool = True,
+) -> tuple[list[Item], list[Result]]:  # fmt: skip
+    """Do the work of `compare_contrasts`: the images, and a result per image and method."""
     from joblib import Parallel, delayed
     from tqdm.auto import tqdm
 
@@ -135,20 +147,29 @@ def compare_contrasts(
         delayed(compare_image)(n, item, names, over, folder) for n, item in enumerate(items)
     )
     found = dict(tqdm(ready, total=len(items), desc="images", disable=not progress))
-    done = [result for n in range(len(items)) for result in found[n]]
     for n, item in enumerate(items):
         remember(item, [result.row for result in found[n]])
-    if not per_slice:
-        return pd.DataFrame([result.row for result in done])
+    return items, [result for n in range(len(items)) for result in found[n]]
+
+
+def study_of(results: list[Result]) -> pd.DataFrame:
+    """Tidy table of results, a row each."""
+    import pandas as pd
+
+    return pd.DataFrame([result.row for result in results])
+
+
+def slices_of(results: list[Result]) -> pd.DataFrame:
+    """Table of the slices of all results, with whose they are in front."""
+    import pandas as pd
+
+    keys = ("subject", "contrast", "method")
     tables = [
-        pd.DataFrame(result.slices).assign(
-            **{key: result.row[key] for key in ("subject", "contrast", "method")}
-        )
-        for result in done
+        pd.DataFrame({**{key: result.row[key] for key in keys}, **result.slices})
+        for result in results
         if result.slices
     ]
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-    return table[[*table.columns[-3:], *table.columns[:-3]]]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def simulated_raters(study: Any, *, convention: str = "published", seed: int = 1) -> dict:

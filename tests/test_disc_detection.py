@@ -139,6 +139,24 @@ def test_discs_travel_by_the_headers_and_stay_off_other_grids():
     assert np.count_nonzero(labels) == 2
 
 
+def test_discs_travel_with_a_registration_where_the_headers_do_not_know_of_motion():
+    """The T1w cord lies 2 mm to the left and 3 mm further back than its header says."""
+    x, y = np.indices((40, 40, 24))[:2]
+    round_at = {"T2w": (20, 24), "T1w": (18, 21)}
+    masks = {
+        name: nib.Nifti1Image((np.hypot(x - a, y - b) < 6).astype("u1"), np.eye(4))
+        for name, (a, b) in round_at.items()
+    }
+    warps = cv.average_soft_truth(masks, masks, place="masks", progress=False).warps["T1w"]
+    marked, moved = {3: (20.0, 31.0, 16.0), 4: (20.0, 31.0, 6.0)}, [[18, 28, 6], [18, 28, 16]]
+    there = cv.transfer_discs(marked, masks["T1w"], warp=warps.to_reference)
+    assert np.argwhere(np.asarray(there.dataobj)).tolist() == moved
+    back = cv.transfer_discs(there, masks["T2w"], warp=warps.to_native)
+    assert np.argwhere(np.asarray(back.dataobj)).tolist() == [[20, 31, 6], [20, 31, 16]]
+    with pytest.raises(ValueError, match="displacements of shape"):
+        cv.transfer_discs(marked, masks["T1w"], warp=masks["T1w"])
+
+
 def test_two_discs_in_one_voxel_are_refused():
     points = {3: (0.0, 0.0, 20.0), 4: (0.0, 0.0, 2.0)}
     slab = nib.Nifti1Image(np.zeros((3, 3, 2)), np.diag([5, 5, 50, 1]))
