@@ -21,6 +21,7 @@ from .images import reorient, spacing_mm, voxels
 FAR_MM = 20.0  #: masks further apart than this, by their headers, are not of one session
 TWIST_MM = 40.0  #: along the cord over which shapes are pooled: one slice's axis is 2° off
 STEADY_MM = 2.0  #: along the cord over which shifts are smoothed
+THIN_MM, STEADY_THIN_MM = 2.0, 5.0  #: thinner slices are of 3-D scans: none moves on its own
 NODES_MM = 4.0  #: of displacement fields in plane; between the slices' maps they are linear
 
 Where = Callable[[np.ndarray], np.ndarray]
@@ -189,8 +190,19 @@ def align(native: Space, reference: Space, transform: str) -> Link:
     slices = np.flatnonzero(full) + box.start[2]
     linear = _linear(spread, target, transform)
     # motion is smooth along the cord, the centres of hand-drawn slices are not
-    goal = centre + gaussian_filter1d(goal - centre, STEADY_MM / native.spacing[2], axis=0)
+    thick = native.spacing[2]
+    sigma = (STEADY_THIN_MM if thick < THIN_MM else STEADY_MM) / thick
+    goal = centre + gaussian_filter1d(goal - centre, sigma, axis=0)
+    if len(slices) > 1:  # the cord leans on to the outer faces of the first and the last slice
+        centre, goal, linear = (_to_faces(table) for table in (centre, goal, linear))
+        slices = np.array([slices[0] - 0.5, *slices, slices[-1] + 0.5])
     return Link(native, header, slices, centre, goal, linear)
+
+
+def _to_faces(table: np.ndarray) -> np.ndarray:
+    """A table of slices (n, …) with a row more at each end, half a slice further on."""
+    first, last = 1.5 * table[0] - 0.5 * table[1], 1.5 * table[-1] - 0.5 * table[-2]
+    return np.stack([first, *table, last])
 
 
 def displacements(where: Where, grid: np.ndarray, target: np.ndarray, box: Box) -> Nifti1Image:

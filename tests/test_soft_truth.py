@@ -133,7 +133,7 @@ def test_a_slab_counts_only_where_it_was_drawn(session):
 def test_thick_slices_follow_the_cord_and_leave_no_staircase():
     masks = {"T2w": cord("T2w", lean=0.3), "T2star": cord("T2star", lean=0.3)}
     moved = average(masks).in_reference["T2star"].get_fdata()
-    inside = moved[..., moved.any(axis=(0, 1))][..., 3:-3]
+    inside = moved[..., (moved > 0.5).any(axis=(0, 1))]  # to the faces of the outer slices
     centre = (inside * np.arange(inside.shape[1])[None, :, None]).sum((0, 1)) / inside.sum((0, 1))
     steps = np.diff(centre)  # in voxels per slice: 0.3 everywhere, not 0 … 0 and 1.9
     assert steps == pytest.approx(np.full(steps.shape, 0.3), abs=0.29)
