@@ -16,9 +16,9 @@ import numpy as np
 
 from ._panels import CONTOUR_COLOURS, level_name
 from ._sessions import Item
-from ._statistics import AREAS
+from ._statistics import AREAS, FEWEST
 from ._study_figures import RATER, shown_name
-from ._summary import Variability, subjects_needed
+from ._summary import Variability, mean_sd, subjects_needed
 from ._tiles import CordView
 from ._version import __version__
 from .images import load_mask
@@ -38,14 +38,25 @@ CITATIONS = {
     "agnostic": "agnostic, one soft network for all contrasts, after the idea of Bédard et al. "
     "2025, Medical Image Analysis, arXiv 2310.15402 (own network and weights)",
 }
+WORDS = {  # columns of the tables, as a reader wants them
+    "n_subjects": "people", "n": "people", "range_of_means_mm2": "range of means, mm²",
+    "mean_mm2": "mean, mm²", "sd_mm2": "SD, mm²", "bias_mm2": "bias, mm²",
+    "csa_mm2": "CSA, mm²", "csa_hard_mm2": "CSA cut at 0.5, mm²", "truth_mm2": "truth, mm²",
+    "n_slices": "slices", "n_missing": "not measured", "image_sha256": "image sha256",
+    "method_sha256": "method sha256", "loss_mm2": "loss, mm²",
+    "groups_one_contrast": "two groups, one contrast (each)",
+    "groups_mixed_contrasts": "two groups, contrasts at random (each)",
+    "follow_up_contrast_changed": "follow-up with another contrast",
+}  # fmt: skip
 SOFTWARE = ("numpy", "scipy", "pandas", "nibabel", "nilearn", "torch", "statsmodels", "joblib")
 STYLE = """
 body{font:15px/1.5 Inter,'Helvetica Neue',Arial,'DejaVu Sans',sans-serif;color:#26323B;
-max-width:920px;margin:32px auto;padding:0 16px}
+max-width:980px;margin:32px auto;padding:0 16px}
 h1{font-size:25px}h2{font-size:19px;margin-top:40px}
 .table{overflow-x:auto}table{border-collapse:collapse;font-size:12.5px;margin:10px 0}
-th,td{padding:3px 9px;text-align:right;border-bottom:1px solid #E3E7EA;white-space:nowrap}
-th{font-weight:600}td:first-child,th:first-child{text-align:left}
+th,td{padding:3px 7px;text-align:right;border-bottom:1px solid #E3E7EA;white-space:nowrap}
+th{font-weight:600}thead th{white-space:normal;vertical-align:bottom}
+td:first-child,th:first-child{text-align:left}
 .note{color:#5C6870;font-size:13px}
 figure{margin:14px 0}figcaption{font-size:13px;color:#5C6870}figure img{max-width:100%}
 code{font-size:12px}.key{padding:0 6px;border-radius:3px;color:#111}
@@ -88,14 +99,33 @@ def areas(summary: Variability | None, why: str) -> str:
 def statistics(summary: Variability | None) -> str:
     if summary is None:
         return ""
-    sizes = subjects_needed(summary, atrophy_percent=5)
+    sizes = _plain(subjects_needed(summary, atrophy_percent=5))
     return (
-        f"<h2>Statistics</h2>{_table(_worded(summary.by_method).set_index('method').T)}"
-        f"<h3>Bias to the truth, mm²</h3>{_plain(summary.by_contrast)}"
+        f"<h2>Statistics</h2>{_by_method(summary.by_method)}"
+        f"<h3>Bias to the truth</h3>{_plain(summary.by_contrast)}"
         f"<h3>Pairs of contrasts</h3>{_tests(summary.pairs)}"
         f"<h3>Per-subject SD, method against method</h3>{_tests(summary.between_methods)}"
-        f"<h3>People needed to see a loss of 5 % (power 0.8, two-sided 0.05)</h3>{_plain(sizes)}"
+        f"<h3>People needed to see a loss of 5 % (power 0.8, two-sided 0.05)</h3>{sizes}"
     )
+
+
+def _by_method(rows: pd.DataFrame) -> str:
+    """What there is a number of per method, methods side by side."""
+    text = _worded(rows)
+    shown = text[["method", "n_subjects", "range_of_means_mm2"]].copy()
+    shown["per-subject SD, mm²"] = mean_sd(rows["subject_sd_mm2"], rows["subject_sd_sd_mm2"])
+    shown["COV, %"] = text["cov_percent"]
+    shown["|error| to the truth, mm²"] = mean_sd(rows["abs_error_mm2"], rows["abs_error_sd_mm2"])
+    interval = " [" + text["icc_low"] + ", " + text["icc_high"] + "]"
+    shown["ICC(A,1) [95 %]"] = text["icc"] + interval.where(rows["icc"].notna(), "")
+    shown["ANOVA F (p)"] = text["anova_F"] + _in_brackets(text["anova_p"])
+    tested = rows["n_subjects"] >= FEWEST
+    shown["every pair of contrasts equivalent"] = text["all_equivalent"].where(tested, "–")
+    return _table(shown.rename(columns=WORDS).set_index("method").rename_axis(None).T)
+
+
+def _in_brackets(text: pd.Series) -> pd.Series:
+    return (" (" + text + ")").where(text != "–", "")
 
 
 def _tests(rows: pd.DataFrame) -> str:
@@ -116,14 +146,14 @@ def _tests(rows: pd.DataFrame) -> str:
         "TOST p (corrected)": "tost_p",
     }.items():
         if value in text:
-            shown[title] = text[value] + " (" + text[f"{value}_corrected"] + ")"
+            shown[title] = text[value] + _in_brackets(text[f"{value}_corrected"])
     if "equivalent" in text:
-        shown["equivalent"] = text["equivalent"]
+        shown["equivalent"] = text["equivalent"].where(rows["tost_p"].notna(), "–")
     return _table(shown, index=False)
 
 
 def _plain(table: pd.DataFrame) -> str:
-    return _table(_worded(table), index=False)
+    return _table(_worded(table).rename(columns=WORDS), index=False)
 
 
 def _worded(table: pd.DataFrame) -> pd.DataFrame:
@@ -152,9 +182,10 @@ def _table(table: pd.DataFrame, *, index: bool = True) -> str:
 
 
 def embedded(name: str, fig: go.Figure, *, first: bool) -> str:
-    """A figure in the page under its file's name; the first brings the library along."""
+    """A figure in the page with what it shows and its file; the first brings the library along."""
     figure = fig.to_html(full_html=False, include_plotlyjs=first)
-    return f"<figure>{figure}<figcaption>{name.replace('_', ' ')}</figcaption></figure>"
+    caption = f"{html.escape(fig.layout.meta)} <code>{html.escape(name)}.html</code>"
+    return f"<figure>{figure}<figcaption>{caption}</figcaption></figure>"
 
 
 def methods_text(study: pd.DataFrame, over: Any, summary: Variability | None) -> str:

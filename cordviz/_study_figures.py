@@ -207,7 +207,8 @@ def add_differences(
     fig.add_annotation(text=text, **top, **place)
     fig.layout.annotations[-1].xref += " domain"
     fig.layout.annotations[-1].yref += " domain"
-    return bias - 2.2 * sd, bias + 2.2 * sd
+    reach = max(2.2 * sd, 1.1 * half)  # few people: the interval is wider than the limits
+    return bias - reach, bias + reach
 
 
 def footnote(fig: go.Figure, methods: list[str], lines: list[str | None]) -> None:

@@ -62,16 +62,13 @@ class Variability:
     def table(self) -> pd.DataFrame:
         """The published table's form: mean ± SD per contrast, range, per-subject SD, p."""
         one = self.by_contrast
-        cells = [f"{m:.2f} ± {s:.2f}" for m, s in zip(one["mean_mm2"], one["sd_mm2"], strict=True)]
+        cells = mean_sd(one["mean_mm2"], one["sd_mm2"])
         table = one[["method", "contrast"]].assign(cell=cells)
         table = table.pivot(index="method", columns="contrast", values="cell")
         rows = self.by_method.set_index("method")
         table = table.loc[rows.index, list(dict.fromkeys(one["contrast"]))]
         table["range of means"] = [f"{value:.2f}" for value in rows["range_of_means_mm2"]]
-        table["per-subject SD"] = [
-            f"{m:.2f} ± {s:.2f}"
-            for m, s in zip(rows["subject_sd_mm2"], rows["subject_sd_sd_mm2"], strict=True)
-        ]
+        table["per-subject SD"] = mean_sd(rows["subject_sd_mm2"], rows["subject_sd_sd_mm2"])
         table["COV %"] = [f"{value:.1f}" for value in rows["cov_percent"]]
         table["|error|"] = [
             f"{value:.2f}" if value == value else "–" for value in rows["abs_error_mm2"]
@@ -259,6 +256,15 @@ def subjects_needed(
             row[name] = people_for(loss / sd if sd else np.inf, power, alpha, design)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def mean_sd(means: Iterable[float], sds: Iterable[float]) -> list[str]:
+    """Write mean ± SD, the mean alone where one person has no SD, a dash where there is neither."""
+    both = zip(means, sds, strict=True)
+    return [
+        "–" if np.isnan(mean) else f"{mean:.2f}" if np.isnan(sd) else f"{mean:.2f} ± {sd:.2f}"
+        for mean, sd in both
+    ]
 
 
 def _p(value: float) -> str:

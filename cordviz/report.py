@@ -110,11 +110,15 @@ def write_report(
 
 
 def _figures(study: pd.DataFrame, slices: pd.DataFrame) -> dict[str, go.Figure]:
-    figures = {"csa_by_contrast": plot_csa_by_contrast(study, paired=True, published=True)}
+    """Figures by the name of their file; ``layout.meta`` is what the report says below each."""
+    every = plot_csa_by_contrast(study, paired=True, published=True)
+    every.layout.meta = "CSA by contrast and method; a line joins the areas of a person."
+    figures = {"csa_by_contrast": every}
     contrasts = set(study["contrast"])
     try:
         if {"T1w", "T2w"} <= contrasts:
             figures["agreement_T1w_T2w"] = plot_agreement(study)
+            figures["agreement_T1w_T2w"].layout.meta = "Agreement of T1w and T2w (Bland–Altman)."
     except ValueError:  # one person only
         pass
     person = study["subject"].iloc[0]
@@ -122,6 +126,7 @@ def _figures(study: pd.DataFrame, slices: pd.DataFrame) -> dict[str, go.Figure]:
         tables = {shown_name(str(c)): t for c, t in one.groupby("contrast", sort=False)}
         name = f"profile_{file_name(str(person))}_{file_name(str(method))}"
         figures[name] = plot_csa_profile(tables, norms=False)
+        figures[name].layout.meta = f"CSA along the cord of {person} by contrast, {method}."
     return figures
 
 

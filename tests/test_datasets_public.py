@@ -246,6 +246,23 @@ def test_spine_generic_comes_with_the_right_bytes_and_once(register, server):
     assert len(server.log) == 25
 
 
+@pytest.mark.realdata
+def test_real_masks_come_by_their_keys_of_a_git_annex_store(register, server, shared_data):
+    folder = shared_data / "real" / "data_example_spinegeneric"
+    real = {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in folder.rglob("sub-cardiff03*seg-manual.nii.gz")
+        if "csfseg" not in file.name
+    }
+    register(real)
+    session = datasets.fetch_spine_generic("sub-cardiff03", progress=False)
+    assert list(session.masks) == ["T1w", "T2w", "T2star"]
+    for file in session.files:
+        assert file.read_bytes() == real[file.relative_to(cache_dir() / "spine_generic").as_posix()]
+        assert nib.load(file).get_fdata().any()
+    assert len(server.log) == len(real) == 3
+
+
 def test_only_what_is_asked_for_is_downloaded(register, server):
     register(person("sub-a01"))
     get = datasets.fetch_spine_generic

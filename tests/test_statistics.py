@@ -187,6 +187,7 @@ def test_one_person_gives_areas_and_no_tests():
     assert summary.pairs[["wilcoxon_p", "tost_p"]].isna().all(axis=None)
     assert not summary.pairs["equivalent"].any()
     assert np.isfinite(summary.by_method["subject_sd_mm2"]).all()
+    assert "nan" not in summary.table.to_string()
 
 
 def test_the_area_cut_at_one_half_is_a_study_of_its_own():
