@@ -188,6 +188,31 @@ def test_storage_order_changes_nothing(scan, codes):
     np.testing.assert_allclose(reorient(turned).get_fdata(), straight.get_fdata(), atol=1e-5)
 
 
+def tube(areas_mm2):
+    """Mask of one voxel of 1 mm² per slice and mm, its weight standing for the area."""
+    return np.asarray(areas_mm2, float)[None, None]
+
+
+def test_the_mask_ends_where_the_cord_becomes_the_brain_stem():
+    cord, stem = np.full(80, 80.0), np.linspace(80, 200, 61)
+    mask = tube([*cord, *stem, 150, 60, 20])
+    kept = inference._without_brain_stem(mask, np.ones(3))
+    top = np.flatnonzero(kept[0, 0])[-1]
+    assert mask[0, 0, top] == pytest.approx(120, abs=3)
+    np.testing.assert_array_equal(kept[..., : top + 1], mask[..., : top + 1])
+    assert not kept[..., top + 1 :].any()
+
+
+@pytest.mark.parametrize(
+    "areas",
+    [np.full(80, 110.0), [*np.full(40, 80.0), 200, 210, *np.full(37, 80.0)],  # a leak
+     [*np.full(40, 80.0), *np.full(30, 150.0), *np.full(60, 80.0)], np.full(30, 150.0)],
+)  # fmt: skip
+def test_nothing_else_is_taken_for_the_brain_stem(areas):
+    mask = tube(areas)
+    np.testing.assert_array_equal(inference._without_brain_stem(mask, np.ones(3)), mask)
+
+
 @pytest.mark.parametrize("shape", [(60, 60, 20), (180, 160, 12)])
 def test_noise_has_no_cord(shape):
     noise = np.random.default_rng(0).rayleigh(size=shape).astype(np.float32)

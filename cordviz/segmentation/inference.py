@@ -27,6 +27,8 @@ LEAST_AREA_MM2 = 12.0  # of a slice that is taken to show the cord
 LEAST_CERTAINTY = 0.65  # mean of the better half of the probes: 0.83 and more on training and
 # validation images, 0.58 and less in noise and in crops of neck muscle
 BRIDGE_MM = 12.0  # the longest gap within the cord
+BRAIN_STEM_MM2 = 120.0  # no cord is as large: 77 ± 8 mm² where it is largest
+ABOVE_MM = 40.0  # less than this follows above a brain stem: its upper end, badly seen
 MOVED_MM = 4.0  # a patch further off the cord than this is cut again
 SLAB_MM = 2.0  # thinner slices are averaged up to this
 STEPS = 3  # that `segment_soft` reports
@@ -108,6 +110,7 @@ def segment_soft(
         patches[moved] = run(center, moved)
     shape = slabs.shape
     kept = _keep_cord(np.clip(paste_patches(patches, shape, spacing, center), 0, 1), step)
+    kept = _without_brain_stem(kept, step)
     kept = refine(slabs, step, kept)
     report()
     sd = None
@@ -248,4 +251,19 @@ def _keep_cord(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     near = ndimage.binary_dilation(piece, np.ones((2 * edge[0] + 1, 2 * edge[1] + 1, 1)))
     kept = np.zeros_like(mask)
     kept[box] = np.where(near & piece.any(axis=(0, 1)), mask[box], 0)
+    return kept
+
+
+def _without_brain_stem(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """End the mask where the cord, followed upwards, has become as wide as a brain stem."""
+    area = mask.sum(axis=(0, 1)) * spacing[0] * spacing[1]
+    span = 2 * round(6 / spacing[2]) + 1  # a leak in a slice or two is none
+    wide = np.flatnonzero(ndimage.median_filter(area, span, mode="nearest") > BRAIN_STEM_MM2)
+    if wide.size == 0 or (np.flatnonzero(area)[-1] - wide[-1]) * spacing[2] > ABOVE_MM:
+        return mask
+    run = np.split(wide, np.flatnonzero(np.diff(wide) > 1) + 1)[-1]
+    if not area[: run[0]].any():  # nothing but wide slices: whatever it is, no end of a cord
+        return mask
+    kept = mask.copy()
+    kept[..., run[0] :] = 0
     return kept
