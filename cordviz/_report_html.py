@@ -55,7 +55,7 @@ max-width:980px;margin:32px auto;padding:0 16px}
 h1{font-size:25px}h2{font-size:19px;margin-top:40px}
 .table{overflow-x:auto}table{border-collapse:collapse;font-size:12.5px;margin:10px 0}
 th,td{padding:3px 7px;text-align:right;border-bottom:1px solid #E3E7EA;white-space:nowrap}
-th{font-weight:600}thead th{white-space:normal;vertical-align:bottom}
+th{font-weight:600;white-space:normal}thead th{vertical-align:bottom}
 td:first-child,th:first-child{text-align:left}
 .note{color:#5C6870;font-size:13px}
 figure{margin:14px 0}figcaption{font-size:13px;color:#5C6870}figure img{max-width:100%}

@@ -43,7 +43,7 @@ def method_panels(
     columns = 2 if len(methods) == 4 else min(len(methods), 3)
     rows = -(-len(methods) // columns)
     top, left, height = head + 30 + (36 if title else 0), 64, 320
-    between = BOTTOM + head + 20
+    between = BOTTOM + head + 36
     size = (page, top + BOTTOM + rows * height + (rows - 1) * between)
     fig = make_subplots(
         rows,
