@@ -1,4 +1,4 @@
-"""Interactive views for notebooks: look through a cord, its masks and its area."""
+"""Interactive views of an image: look through a cord, its masks and its area; mark discs."""
 
 from __future__ import annotations
 
@@ -12,21 +12,27 @@ import numpy as np
 from ._export import installed
 from ._panels import CONTOUR_COLOURS
 from ._validation import check_choice, check_same_grid
+from .comparison_views import view_comparison, view_contrast_explorer
 from .images import ImageLike, load_image, load_mask, read_image
 from .levels import slice_levels
 
 if TYPE_CHECKING:
-    import pandas as pd
     import plotly.graph_objects as go
     from nibabel.nifti1 import Nifti1Image
 
-    from .simulation.subject import Subject
-    from .widgets.comparison_view import ComparisonView
-    from .widgets.contrast_explorer import ContrastExplorer
     from .widgets.csa_view import CsaView
     from .widgets.disc_labeller import DiscLabeller
     from .widgets.slice_viewer import SliceViewer
     from .widgets.view_3d import View3D
+
+__all__ = [
+    "label_discs",
+    "view_3d",
+    "view_comparison",
+    "view_contrast_explorer",
+    "view_csa",
+    "view_segmentation",
+]
 
 CROP_MM = 40.0  #: sent to the browser around the masks
 VERTEBRAE_MM = 60.0  #: the same where vertebrae must be told apart
@@ -174,13 +180,14 @@ def view_csa(
     """
     from .widgets.csa_curve import CsaCurve
     from .widgets.csa_view import CsaView
+    from .widgets.traits import checked
 
     image, masks = _load(img, seg)
     names = _levels_list(levels, image)
     check_choice("all" if sex is None else sex, ("all", "F", "M"), "sex")
     start = {} if slice is None else {"slice": slice}
     viewer = _viewer(image, masks, crop_mm=CROP_MM, levels=names, height=320, opacity=0.15, **start)
-    curve = _checked(
+    curve = checked(
         CsaCurve,
         masks,
         levels=None if levels is None else read_image(levels, name="level map"),
@@ -252,15 +259,7 @@ def label_discs(
         crop_mm=VERTEBRAE_MM,
         grid=image,
         seg=mask,
-        planes="sagittal",
-        height=520,
-        crosshair=False,
-        zoom_to_cord=False,
-        opacity=0.15,
     )
-    low, high = np.quantile(view.volume.data[view.volume.box], (0.02, 0.985)).tolist()
-    if high > low:  # bone is darker than what surrounds the cord
-        view.window = low, high
     start = discs if discs is not None or suggest is None else suggest(image)
     if start:
         view.discs = start
@@ -279,8 +278,8 @@ def view_3d(
 ) -> View3D | go.Figure:
     """Look at the cord inside its image in 3-D, with ipyniivue.
 
-    Drag to turn, zoom with the wheel. The image is cut open through its middle; the masks are
-    not. For slices use `view_segmentation`: it is much faster.
+    Drag to turn, or use the keys h, j, k and l; the wheel moves the cut that opens the image, not
+    the masks. For slices use `view_segmentation`: it is much faster.
 
     Parameters
     ----------
@@ -300,9 +299,9 @@ def view_3d(
     Returns
     -------
     View3D or plotly.graph_objects.Figure
-        A widget whose traits (`azimuth`, `elevation`, `cut`, `opacity`) can be set and observed.
-        Where ipyniivue is not installed: a warning and the static twin, `plot_3d` of the first
-        mask. In a browser without WebGL 2 the widget says so and leaves a picture in its place.
+        A widget whose traits (`azimuth`, `elevation`, `cut`, `depth`, `opacity`) can be set and
+        observed. Where ipyniivue is not installed: a warning and the static twin, `plot_3d` of the
+        first mask. In a browser without WebGL 2 it says so and leaves a picture in its place.
 
     Raises
     ------
@@ -330,10 +329,11 @@ def view_3d(
             stacklevel=2,
         )
         return plot_3d(image, first)
+    from .widgets.traits import checked
     from .widgets.view_3d import View3D
     from .widgets.volumes import Volume
 
-    return _checked(
+    return checked(
         View3D,
         Volume.of(image, masks, crop_mm=crop_mm),
         cord_surface(first),
@@ -343,135 +343,6 @@ def view_3d(
         cut=cut,
         opacity=opacity,
     )
-
-
-def view_contrast_explorer(
-    subject: Subject | None = None, *, contrast: str = "T2w", level: float = 3.5, **settings: Any
-) -> ContrastExplorer:
-    """Turn the knobs of a simulated scanner and watch the measured area drift from the true one.
-
-    One axial slice of a simulated person: every turn of a knob shows it anew with the true outline
-    of the cord; propagation, the contrast-specific and the contrast-agnostic network follow, each
-    with its cross-sectional area (CSA) in the plane of the slice and its error against truth.
-    Guess from the picture which contrast (`-c`) the specific methods should be told, then see.
-
-    Parameters
-    ----------
-    subject : Subject, optional
-        From `simulate_subject`; by default seed 0.
-    contrast : str
-        Preset to begin with: T1w, T2w, T2star, MT-on, MT-off, GRE-T1w, DWI or fMRI.
-    level : float
-        Where along the cord: 3.0 is disc C2/C3, 3.5 the middle of C3.
-    **settings
-        Other traits of `ContrastExplorer`, such as ``te_ms=90`` or ``effects=[]``.
-
-    Returns
-    -------
-    ContrastExplorer
-        A widget whose traits can be set and observed; `table()` gives areas and errors, `image`
-        and `masks` what is in view. The static twin is `plot_contrast_explorer`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Not a simulated subject; settings that no scanner can play out.
-
-    Notes
-    -----
-    Methods see one slice alone, with the cord's place known from the truth.
-
-    Examples
-    --------
-    >>> import cordviz as cv
-    >>> explorer = cv.view_contrast_explorer(contrast="T1w", snr=40)
-    >>> explorer.te_ms = 5
-    >>> explorer.table().outline.tolist()
-    ['truth', 'propseg', 'deepseg', 'agnostic']
-    """
-    from ._phantom import phantom_slice
-    from .widgets.contrast_explorer import ContrastExplorer
-
-    if unknown := settings.keys() - ContrastExplorer.SETTINGS:
-        raise TypeError(
-            f"view_contrast_explorer() has no setting {', '.join(sorted(unknown))}; there are "
-            f"{', '.join(ContrastExplorer.SETTINGS)}."
-        )
-    view = _checked(ContrastExplorer, phantom_slice(subject, level), contrast=contrast, **settings)
-    if view.message:
-        raise ValueError(view.message)
-    return view
-
-
-def view_comparison(
-    study: pd.DataFrame,
-    *,
-    images: Any = None,
-    levels: Any = None,
-    subject: str | None = None,
-    contrasts: Sequence[str] | None = None,
-    methods: Sequence[str] | None = None,
-    area: str = "soft",
-) -> ComparisonView:
-    """Look into a study: contrasts side by side, with the outlines and areas of all methods.
-
-    Slices of one person in every contrast, at the same height: wheel, arrow keys and slider move
-    all of them. Below are the cross-sectional area (CSA) along the cord (a hue per method, a dash
-    per contrast), a table, and the areas of everyone. A click on a curve goes to that slice; a
-    click on a point of a violin shows that person's images.
-
-    Parameters
-    ----------
-    study : DataFrame
-        From `compare_contrasts`. Made in this process it knows where its images are.
-    images : mapping, folder, list, or simulated study, optional
-        The images of a study that was made elsewhere, as they were given to `compare_contrasts`.
-    levels : label image, or mapping of contrast (or of subject) to label image, optional
-        As given to `compare_contrasts`; with `images`.
-    subject : str, optional
-        Whom to show first.
-    contrasts, methods : sequence of str, optional
-        What to show first; all by default.
-    area : {"soft", "hard"}
-        The mask as it stands, or cut at 0.5.
-
-    Returns
-    -------
-    ComparisonView
-        A widget whose traits (`subject`, `contrasts`, `methods`, `position_mm` …) can be set and
-        observed. The static twin is `plot_comparison`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Not a study; images that are not known here; names that are not in the study.
-
-    Notes
-    -----
-    Masks come from the study's cache. Where nothing was kept (``cache=False``) they are made again.
-
-    Examples
-    --------
-    >>> import cordviz as cv, nibabel as nib, numpy as np
-    >>> cord = np.zeros((30, 30, 12), np.uint8)
-    >>> cord[10:20, 10:18] = 1
-    >>> t1, t2 = nib.Nifti1Image(cord, np.eye(4)), nib.Nifti1Image(cord, np.diag([1.1, 1, 1, 1]))
-    >>> images = {"T1w": t1, "T2w": t2}
-    >>> study = cv.compare_contrasts(images, methods={"drawn": images}, over=None, cache=False)
-    >>> view = cv.view_comparison(study)
-    >>> view.table().drawn.round(1).tolist()
-    [80.0, 88.0]
-    """
-    from ._study_images import StudyImages
-    from .widgets.comparison_view import ComparisonView
-
-    start = {"subject": subject, "contrasts": contrasts, "methods": methods}
-    chosen = {
-        name: value if isinstance(value, str) else list(value)
-        for name, value in start.items()
-        if value is not None
-    }
-    return _checked(ComparisonView, StudyImages(study, images, levels), area=area, **chosen)
 
 
 def _load(
@@ -504,20 +375,11 @@ def _viewer(
     **traits: Any,
 ) -> Any:
     from .widgets.slice_viewer import SliceViewer
+    from .widgets.traits import checked
     from .widgets.volumes import Volume
 
     volume = Volume.of(image, masks, crop_mm=crop_mm)
     title = f"Spinal cord with {', '.join(masks)}" if masks else "Spinal cord"
-    return _checked(
+    return checked(
         widget or SliceViewer, volume, colours=cycle(CONTOUR_COLOURS), title=title, **traits
     )
-
-
-def _checked(widget: Any, /, *args: Any, **traits: Any) -> Any:
-    """Make a widget; traitlets' own type of error, for what no check of ours has seen, is ours."""
-    from traitlets import TraitError
-
-    try:
-        return widget(*args, **traits)
-    except TraitError as error:
-        raise TypeError(str(error)) from error

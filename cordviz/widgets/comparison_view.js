@@ -4,56 +4,27 @@
 const HALF_MM = 13; // in view around the cord
 const STROKES = { solid: "", dash: "7 4", dot: "2 3", dashdot: "7 3 2 3", longdash: "12 4", longdashdot: "12 3 2 3" };
 
-class Comparison {
+class Comparison extends ChartView {
   constructor({ model, el }) {
-    this.model = model;
-    this.about = model.get("_about");
+    super(model);
     this.volumes = {};
-    this.charts = {};
     this.build(el);
     const listen = (names, act) => Object.fromEntries(names.map((name) => [`change:${name}`, act]));
-    this.listeners = {
+    this.listen({
       ...listen(["subject", "_case"], () => this.fresh()),
       ...listen(["contrasts", "methods", "contrast", "position_mm", "area"], () => this.later()),
       ...listen(["_curves"], () => this.drawCurves()),
       ...listen(["_violins"], () => this.drawViolins()),
       "msg:custom": (message, buffers) => this.receive(message, buffers),
-    };
-    for (const [event, listener] of Object.entries(this.listeners)) model.on(event, listener);
-    this.observer = new ResizeObserver(() => this.resize());
-    this.theme = new MutationObserver(() => { this.drawCurves(); this.drawViolins(); });
-    this.theme.observe(document.body, { attributeFilter: ["data-jp-theme-name"] });
-    this.update();
-    loadPlotly(model).then((plotly) => this.start(plotly), (error) => {
-      this.note.textContent = `This browser cannot draw the curves (${error.message}). Use a current one.`;
     });
+    this.observer = new ResizeObserver(() => this.resize());
+    this.refresh();
+    this.start();
     model.send({ wants: "volumes" });
   }
 
-  remove() {
-    for (const [event, listener] of Object.entries(this.listeners)) this.model.off(event, listener);
-    this.observer.disconnect();
-    this.theme.disconnect();
-    for (const chart of [this.curves, this.violins]) this.plotly?.purge(chart);
-    this.style?.remove();
-  }
-
-  get(name) {
-    return this.model.get(name);
-  }
-
-  set(changes) {
-    for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
-    this.model.save_changes();
-  }
-
-  later() {
-    if (this.waiting) return;
-    this.waiting = true;
-    queueMicrotask(() => {
-      this.waiting = false;
-      this.update();
-    });
+  get charts() {
+    return [this.curves, this.violins];
   }
 
   // Data
@@ -84,13 +55,7 @@ class Comparison {
       subject: message.subject, grey, lines: new Map(),
       masks: Object.fromEntries(message.names.map((name, i) => [name, masks[i]])),
     };
-    if (this.root.dataset.state !== "ready") {
-      this.root.dataset.state = "ready";
-      // the still that stands in where there is no kernel
-      this.style = make("style", {}, `#${this.about.still} { display: none }`);
-      document.head.append(this.style);
-      this.resize();
-    }
+    this.ready();
     this.later();
   }
 
@@ -106,8 +71,6 @@ class Comparison {
 
   build(el) {
     const { subjects, contrasts, methods, names, colours, dashes, still } = this.about;
-    const button = (text, title, onclick, more = {}) =>
-      make("button", { type: "button", class: "cordviz-button", title, onclick, ...more }, text);
     this.picker = make("select", { "aria-label": "Person", onchange: () => this.set({ subject: this.picker.value }) },
       ...subjects.map((name) => make("option", { value: name }, name)));
     const person = subjects.length > 1
@@ -116,10 +79,8 @@ class Comparison {
       : [];
     this.contrastChips = contrasts.map((name) => button(names[name], `Show or hide ${names[name]}`,
       () => this.toggle("contrasts", name), { "data-contrast": name }));
-    this.methodChips = methods.map((name) => make("button", {
-      type: "button", class: "cordviz-chip", title: `Show or hide ${name}`, "data-method": name,
-      style: `--colour: ${colours[name]}`, onclick: () => this.toggle("methods", name),
-    }, make("span", { class: "cordviz-dot", "aria-hidden": "true" }), name));
+    this.methodChips = methods.map((name) =>
+      chip(name, colours[name], () => this.toggle("methods", name), { "data-method": name }));
     this.areas = make("select", { "aria-label": "What is measured", onchange: () => this.set({ area: this.areas.value }) },
       make("option", { value: "soft" }, "Soft mask"), make("option", { value: "hard" }, "Threshold 0.5"));
     const bar = make("div", { class: "cordviz-bar", role: "toolbar", "aria-label": "What is compared" },
@@ -157,8 +118,7 @@ class Comparison {
   }
 
   /** Controls show what the traits are. */
-  update() {
-    const press = (one, on) => one.setAttribute("aria-pressed", String(Boolean(on)));
+  refresh() {
     this.picker.value = this.get("subject");
     this.areas.value = this.get("area");
     for (const chip of this.contrastChips) press(chip, this.get("contrasts").includes(chip.dataset.contrast));
@@ -167,6 +127,7 @@ class Comparison {
     Object.assign(this.slider, { min: Math.min(...heights), max: Math.max(...heights) });
     this.slider.value = this.get("position_mm");
     this.number.textContent = `height ${this.get("position_mm").toFixed(1)} mm`;
+    this.stage.style.setProperty("--tiles", this.shown.length);
     this.draw();
     this.fillTable();
     this.markCurves();
@@ -198,7 +159,7 @@ class Comparison {
       canvas.setAttribute("aria-valuenow", k);
       canvas.setAttribute("aria-valuemin", 0);
       canvas.setAttribute("aria-valuemax", place.heights.length - 1);
-      const level = place.levels[k] ? ` · ${levelOf(place.levels[k])}` : "";
+      const level = place.levels[k] ? ` · ${levelName(place.levels[k])}` : "";
       text.textContent = `slice ${k}${level}`;
     }
     this.root.dataset.subject = this.shown.every((name) => this.volumes[name]) ? this.get("subject") : "";
@@ -224,59 +185,44 @@ class Comparison {
 
   // Charts
 
-  async start(plotly) {
-    this.plotly = plotly;
+  async start() {
+    if (!await this.loadCharts(this.note)) return;
     this.root.dataset.charts = "drawing"; // they need a size to be drawn in
-    await this.drawCurves();
-    await this.drawViolins();
+    await this.drawCharts();
     this.observer.observe(this.root);
     this.root.dataset.charts = "ready";
   }
 
+  async drawCharts() {
+    await this.drawCurves();
+    await this.drawViolins();
+  }
+
   resize() {
     this.draw();
-    for (const chart of [this.curves, this.violins]) {
-      if (chart.data && chart.offsetWidth) this.plotly.Plots.resize(chart);
-    }
+    if (this.plotly) this.fitCharts();
   }
 
   async show(chart, figure) {
     if (!this.plotly) return;
     chart.hidden = !figure.data;
     if (!figure.data) return;
-    const { data, layout } = structuredClone(figure);
-    const ink = getComputedStyle(this.root).getPropertyValue("--cv-text").trim();
-    Object.assign(layout, { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)" });
-    layout.font.color = ink;
-    for (const axis of Object.keys(layout).filter((key) => /^[xy]axis/.test(key))) layout[axis].gridcolor = "rgba(128,140,150,0.25)";
-    for (const shape of layout.shapes ?? []) shape.line = { ...shape.line, color: "rgba(128,140,150,0.6)" };
-    for (const trace of data) { // ink on paper, whatever the theme
-      if (trace.error_y?.color) trace.error_y.color = trace.marker.color = trace.marker.line.color = ink;
-    }
     const drawn = chart.data; // before: a chart that is new has no listeners yet
-    await this.plotly.react(chart, data, layout, { displayModeBar: false, responsive: true });
+    await this.react(chart, figure);
     if (!drawn) chart.on("plotly_click", ({ points }) => this.picked(chart, points));
   }
 
   async drawCurves() {
     await this.show(this.curves, this.get("_curves"));
-    this.base = this.curves.layout?.shapes ?? [];
     this.markCurves();
   }
 
   /** A line where the slice in focus is. */
   markCurves() {
-    if (!this.plotly || !this.curves.data || this.marking) return;
-    this.marking = requestAnimationFrame(() => {
-      this.marking = null;
+    this.mark(this.curves, () => {
       const contrast = this.shown.includes(this.get("contrast")) ? this.get("contrast") : this.shown[0];
       const trace = this.curves.data.find((one) => one.meta?.contrast === contrast);
-      const at = trace?.customdata?.indexOf(this.sliceOf(contrast)) ?? -1;
-      const ink = getComputedStyle(this.root).getPropertyValue("--cv-text").trim();
-      const line = at < 0 ? [] : [{
-        type: "line", x0: trace.x[at], x1: trace.x[at], y0: 0, y1: 1, yref: "paper", line: { color: ink, width: 1.5 },
-      }];
-      this.plotly.relayout(this.curves, { shapes: [...this.base, ...line] });
+      return trace?.x[trace.customdata.indexOf(this.sliceOf(contrast))];
     });
   }
 
@@ -292,10 +238,9 @@ class Comparison {
     if (!this.violins.data) return;
     const which = this.violins.data.map((trace, i) => (trace.meta?.contrast ? i : -1)).filter((i) => i >= 0);
     const here = (i, yes, no) => this.violins.data[i].text.map((name) => (name === this.get("subject") ? yes : no));
-    const ink = getComputedStyle(this.root).getPropertyValue("--cv-text").trim();
     this.plotly.restyle(this.violins, {
       "marker.size": which.map((i) => here(i, 12, 6)), "marker.line.width": which.map((i) => here(i, 2, 0)),
-      "marker.line.color": which.map(() => ink),
+      "marker.line.color": which.map(() => this.ink),
     }, which);
   }
 
@@ -318,9 +263,8 @@ class Comparison {
   }
 
   toggle(trait, name) {
-    const now = this.get(trait);
-    const wanted = now.includes(name) ? now.filter((other) => other !== name) : [...now, name];
-    if (wanted.length) this.set({ [trait]: this.about[trait].filter((one) => wanted.includes(one)) });
+    const wanted = flipped(this.get(trait), name, this.about[trait]);
+    if (wanted.length) this.set({ [trait]: wanted });
   }
 
   step(contrast, by) {
@@ -337,15 +281,4 @@ class Comparison {
   }
 }
 
-/** 2 → C2, 8 → T1, 20 → L1. */
-function levelOf(level) {
-  const [first, letter] = [[20, "L"], [8, "T"], [1, "C"]].find(([from]) => level >= from);
-  return `${letter}${level - first + 1}`;
-}
-
-export default {
-  render(context) {
-    const comparison = new Comparison(context);
-    return () => comparison.remove();
-  },
-};
+export default show(Comparison);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +15,15 @@ from .._study_images import StudyImages
 from .._validation import check_choice
 from ..contrasts import DISPLAY_NAMES
 from ..plots import plot_csa_by_contrast, plot_csa_profile
-from .csa_curve import HUES, _plain, _plotly
+from .csa_curve import HUES, page_figure, plotly_code
 from .slice_viewer import source
 from .still_explorer import comparison_png
 from .stills import show_with_still
+from .traits import Choice
 from .volumes import Volume
 
 if TYPE_CHECKING:
     import pandas as pd
-    import plotly.graph_objects as go
 
 CROP_MM = 14.0  #: sent around the cord: slices are shown near it
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -59,7 +58,7 @@ class ComparisonView(anywidget.AnyWidget):
     methods = t.List(t.Unicode()).tag(sync=True)
     contrast = t.Unicode().tag(sync=True)
     position_mm = t.Float(0.0).tag(sync=True)
-    area = t.Unicode("soft").tag(sync=True)
+    area = Choice(AREAS, "soft").tag(sync=True)
     _about = t.Dict().tag(sync=True)
     _case = t.Dict().tag(sync=True)
     _curves = t.Dict().tag(sync=True)
@@ -182,7 +181,7 @@ class ComparisonView(anywidget.AnyWidget):
         fig.update_xaxes(title_font_size=12)
         fig.update_yaxes(title_font_size=12)
         self.figure = fig
-        self._curves = _page_figure(fig)
+        self._curves = page_figure(fig)
 
     def _profile(self, contrast: str, method: str) -> pd.DataFrame | None:
         key = contrast, method, self.area
@@ -204,19 +203,26 @@ class ComparisonView(anywidget.AnyWidget):
         except (ValueError, TypeError) as error:
             self._violins = {"why": str(error)}
             return
-        # panels come method by method, and in each the points contrast by contrast
-        points = [trace for trace in fig.data if trace.text is not None]
+        # panels come method by method, and in each violin and points contrast by contrast
         shown = [m for m in dict.fromkeys(study["method"]) if m in self.methods]
         places = [(method, contrast) for method in shown for contrast in self.contrasts]
-        for trace, (method, contrast) in zip(points, places, strict=False):
-            trace.meta = {"contrast": contrast, "method": method}
+        hues, points = _cycle(self.images.methods, HUES), 0
+        for trace in fig.data:
+            method, contrast = places[min(points, len(places) - 1)]
+            if trace.type == "violin":
+                trace.update(line_color=hues[method], fillcolor=_faint(hues[method]))
+            elif trace.text is not None:
+                trace.update(
+                    marker_color=hues[method], meta={"contrast": contrast, "method": method}
+                )
+                points += 1
         fig.update_layout(width=None, autosize=True, template=None, dragmode=False, font_size=12)
         fig.update_yaxes(title_font_size=12)
-        self._violins = _page_figure(fig)
+        self._violins = page_figure(fig)
 
     def _answer(self, _: Any, content: Any, buffers: Any) -> None:
         if content == {"wants": "plotly"}:
-            self.send({"kind": "plotly"}, [_plotly()])
+            self.send({"kind": "plotly"}, [plotly_code()])
         elif content == {"wants": "volumes"}:
             self._send_volumes()
 
@@ -227,19 +233,10 @@ class ComparisonView(anywidget.AnyWidget):
 
     # Checks, so that what is wrong is said at the line that sets it
 
-    @t.validate("subject")
-    def _check_subject(self, proposal: Any) -> str:
-        check_choice(proposal.value, self.images.subjects, "subject")
-        return proposal.value
-
-    @t.validate("area")
-    def _check_area(self, proposal: Any) -> str:
-        check_choice(proposal.value, AREAS, "area")
-        return proposal.value
-
-    @t.validate("contrast")
-    def _check_contrast(self, proposal: Any) -> str:
-        check_choice(proposal.value, self.images.contrasts, "contrast")
+    @t.validate("subject", "contrast")
+    def _check_one(self, proposal: Any) -> str:
+        name = proposal.trait.name
+        check_choice(proposal.value, getattr(self.images, f"{name}s"), name)
         return proposal.value
 
     @t.validate("contrasts", "methods")
@@ -282,15 +279,10 @@ def _nested(study: pd.DataFrame, column: str) -> dict[str, dict[str, float | Non
     return table
 
 
+def _faint(hue: str) -> str:
+    """#RRGGBB → the same, nearly clear."""
+    return f"rgba({', '.join(str(int(hue[at : at + 2], 16)) for at in (1, 3, 5))}, 0.22)"
+
+
 def _cycle(names: list[str], values: tuple[str, ...]) -> dict[str, str]:
     return {name: values[n % len(values)] for n, name in enumerate(names)}
-
-
-def _page_figure(fig: go.Figure) -> dict[str, Any]:
-    """A figure as plain JSON, numbers as lists, which pages read without decoding."""
-    page = json.loads(fig.to_json(engine="json"))
-    for shown, trace in zip(page["data"], fig.data, strict=True):
-        for part in ("x", "y", "customdata"):
-            if trace[part] is not None:
-                shown[part] = _plain(trace[part])
-    return page

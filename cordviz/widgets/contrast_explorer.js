@@ -10,53 +10,30 @@ const BAR_PERCENT = 20; // error at the end of a bar
 const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)} %`;
 
-class Explorer {
+class Explorer extends View {
   constructor({ model, el }) {
-    this.model = model;
-    this.about = model.get("_about");
+    super(model);
     this.masks = {};
     this.last = {};
     this.build(el);
-    const knobs = Object.keys(this.about.knobs).map((name) => `change:${name}`);
-    const others = ["contrast", "mt", "effects", "told", "revealed", "suggestion", "message", "areas"];
-    this.listeners = {
-      ...Object.fromEntries([...knobs, ...others.map((name) => `change:${name}`)].map((name) => [name, () => this.later()])),
-      "change:shown change:zoom": () => this.later(),
+    const traits = [
+      ...Object.keys(this.about.knobs), "contrast", "mt", "effects", "revealed", "suggestion", "message", "shown", "zoom",
+    ];
+    this.listen({
+      ...Object.fromEntries(traits.map((name) => [`change:${name}`, () => this.later()])),
       "change:areas": () => { this.later(); this.ask(); },
       "change:told": () => { delete this.masks.deepseg; delete this.masks.propseg; this.later(); },
       "msg:custom": (message, buffers) => this.receive(message, buffers),
-    };
-    for (const [event, listener] of Object.entries(this.listeners)) model.on(event, listener);
+    });
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.stage);
     model.send({ wants: "picture" });
-    this.update();
+    this.refresh();
   }
 
   remove() {
-    for (const [event, listener] of Object.entries(this.listeners)) this.model.off(event, listener);
-    this.observer.disconnect();
+    super.remove();
     clearTimeout(this.timer);
-    this.style?.remove();
-  }
-
-  get(name) {
-    return this.model.get(name);
-  }
-
-  set(changes) {
-    for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
-    this.model.save_changes();
-  }
-
-  /** Several traits come at once: one update for all. */
-  later() {
-    if (this.waiting) return;
-    this.waiting = true;
-    queueMicrotask(() => {
-      this.waiting = false;
-      this.update();
-    });
   }
 
   get preset() {
@@ -72,7 +49,7 @@ class Explorer {
       this.picture = { ...message, grey };
       this.masks = { truth };
       this.lines = {};
-      this.show();
+      this.ready();
       this.draw();
       clearTimeout(this.timer);
       this.timer = setTimeout(() => { this.timer = null; this.ask(); }, REST_MS);
@@ -81,14 +58,6 @@ class Explorer {
       delete this.lines[message.method];
       this.draw();
     }
-  }
-
-  show() {
-    if (this.root.dataset.state === "ready") return;
-    this.root.dataset.state = "ready";
-    // the still that stands in where there is no kernel
-    this.style = make("style", {}, `#${this.about.still} { display: none }`);
-    document.head.append(this.style);
   }
 
   /** One method at a time, so that a turning knob never waits for more than one. */
@@ -103,14 +72,15 @@ class Explorer {
 
   build(el) {
     const { presets, outlines, colours, knobs, effects, families } = this.about;
-    const button = (text, title, onclick, more = {}) =>
-      make("button", { type: "button", class: "cordviz-button", title, onclick, ...more }, text);
     this.presets = Object.entries(presets).map(([name, { title, sequence }]) =>
       button(title, sequence, () => this.load(name), { "data-preset": name }));
     const toolbar = make("div", { class: "cordviz-bar", role: "toolbar", "aria-label": "Presets" },
       make("span", { class: "cordviz-label" }, "Preset"), ...this.presets);
 
-    this.canvas = make("canvas", { class: "cordviz-slice", "data-plane": "axial", role: "img" });
+    this.canvas = make("canvas", {
+      class: "cordviz-slice", "data-plane": "axial", role: "img",
+      onwheel: (event) => { event.preventDefault(); this.set({ zoom: event.deltaY < 0 }); },
+    });
     this.stage = make("div", { class: "cordviz-slice-stage" }, this.canvas);
     this.zoomButton = button("Zoom", "The cord large, or the whole slice", () => this.set({ zoom: !this.get("zoom") }));
     this.tools = make("div", { class: "cordviz-bar" }, this.zoomButton,
@@ -119,10 +89,7 @@ class Explorer {
       button("PNG", "Save the picture as PNG", () => download(this.canvas.toDataURL("image/png"), "cordviz_phantom.png")));
 
     this.rows = Object.fromEntries(Object.entries(outlines).map(([name, title]) => [name, {
-      chip: make("button", {
-        type: "button", class: "cordviz-chip", title: `Show or hide ${title}`, style: `--colour: ${colours[name]}`,
-        "data-outline": name, onclick: () => this.showHide(name),
-      }, make("span", { class: "cordviz-dot", "aria-hidden": "true" }), title),
+      chip: chip(title, colours[name], () => this.showHide(name), { "data-outline": name }),
       area: make("td", { class: "cordviz-value" }),
       bar: make("div", { style: `--colour: ${colours[name]}` }),
       error: make("td", { class: "cordviz-value" }),
@@ -165,7 +132,8 @@ class Explorer {
     const own = ["tr_ms", "te_ms", "ti_ms", "flip_deg", "b_s_mm2"].map((name) => this.knobs[name].row);
     const shared = ["field_t", "voxel_mm", "thickness_mm", "snr"].map((name) => this.knobs[name].row);
     this.effects = Object.fromEntries(Object.entries(effects).map(([name, title]) => {
-      const box = make("input", { type: "checkbox", "data-effect": name, onchange: () => this.toggle(name, box.checked) });
+      const box = make("input", { type: "checkbox", "data-effect": name, onchange: () =>
+        this.set({ effects: flipped(this.get("effects"), name, Object.keys(effects)) }) });
       return [name, { box, row: make("label", { class: "cordviz-effect" }, box, title) }];
     }));
     const all = (title, names) => button(title, `${title} effects`, () => this.set({ effects: names }));
@@ -186,8 +154,7 @@ class Explorer {
   }
 
   /** Controls show what the traits are. */
-  update() {
-    const press = (one, on) => one.setAttribute("aria-pressed", String(Boolean(on)));
+  refresh() {
     const { preset, about } = this;
     const ranges = about.ranges[preset.kind];
     for (const one of this.presets) press(one, one.dataset.preset === this.get("contrast"));
@@ -228,7 +195,7 @@ class Explorer {
     const areas = this.get("areas");
     if ("truth" in areas) this.truth = areas.truth;
     for (const [name, { chip, area, bar, error }] of Object.entries(this.rows)) {
-      chip.setAttribute("aria-pressed", String(this.get("shown").includes(name)));
+      press(chip, this.get("shown").includes(name));
       const known = name in areas;
       if (known) this.last[name] = areas[name];
       const value = this.last[name];
@@ -248,7 +215,7 @@ class Explorer {
   updateQuiz() {
     const [told, revealed, seen] = [this.get("told"), this.get("revealed"), this.get("suggestion")];
     for (const one of this.guesses) {
-      one.setAttribute("aria-pressed", String(one.dataset.told === (told === "auto" && revealed ? seen.family : told)));
+      press(one, one.dataset.told === (told === "auto" && revealed ? seen.family : told));
     }
     this.reveal.hidden = revealed;
     this.follow.hidden = told === "auto";
@@ -270,15 +237,8 @@ class Explorer {
     this.set({ contrast: name, told: "auto", revealed: false, ...knobs });
   }
 
-  toggle(name, on) {
-    const names = this.get("effects").filter((other) => other !== name);
-    this.set({ effects: on ? Object.keys(this.about.effects).filter((one) => one === name || names.includes(one)) : names });
-  }
-
   showHide(name) {
-    const shown = this.get("shown");
-    const wanted = shown.includes(name) ? shown.filter((other) => other !== name) : [...shown, name];
-    this.set({ shown: Object.keys(this.about.outlines).filter((one) => wanted.includes(one)) });
+    this.set({ shown: flipped(this.get("shown"), name, Object.keys(this.about.outlines)) });
   }
 
   type(name, value) {
@@ -321,23 +281,16 @@ class Explorer {
     });
     const areas = Object.entries(this.last).map(([name, value]) => `${this.about.outlines[name]} ${value?.toFixed(1) ?? "not found"}`);
     this.canvas.setAttribute("aria-label", `Simulated ${this.preset.title} slice; area in mm²: ${areas.join(", ")}`);
-    this.drawn = (this.drawn ?? 0) + 1;
     this.root.dataset.version = this.picture.version;
   }
 }
 
 /** 3.5 → in the middle of C3, 3 → at disc C2/C3. */
 function placeName(level) {
-  const name = (number) => (number < 8 ? `C${number}` : `T${number - 7}`);
   const whole = Math.floor(level + 1e-6);
-  if (Math.abs(level - whole) < 0.05) return whole < 2 ? "at the top of C1" : `at disc ${name(whole - 1)}/${name(whole)}`;
+  if (Math.abs(level - whole) < 0.05) return whole < 2 ? "at the top of C1" : `at disc ${levelName(whole - 1)}/${levelName(whole)}`;
   const part = level - whole;
-  return `in ${part < 0.35 ? "upper" : part > 0.65 ? "lower" : "the middle of"} ${name(whole)}`;
+  return `in ${part < 0.35 ? "upper" : part > 0.65 ? "lower" : "the middle of"} ${levelName(whole)}`;
 }
 
-export default {
-  render(context) {
-    const explorer = new Explorer(context);
-    return () => explorer.remove();
-  },
-};
+export default show(Explorer);

@@ -30,6 +30,7 @@ from .knobs import KNOBS, RANGES, page_presets
 from .slice_viewer import source
 from .still_explorer import explorer_png
 from .stills import show_with_still
+from .traits import Choice
 from .volumes import ONE
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class ContrastExplorer(anywidget.AnyWidget):
     _esm = source("page.js", "pixels.js", "slice_picture.js", "contrast_explorer.js")
     _css = source("slice_viewer.css", "contrast_explorer.css")
 
-    contrast = t.Unicode("T2w").tag(sync=True)
+    contrast = Choice(PRESETS, "T2w").tag(sync=True)
     tr_ms = t.Float(1.0).tag(sync=True)
     te_ms = t.Float(1.0).tag(sync=True)
     ti_ms = t.Float(0.0).tag(sync=True)
@@ -278,11 +279,6 @@ class ContrastExplorer(anywidget.AnyWidget):
         if not (low <= value <= high) and value != preset(self.contrast)[name]:
             raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {value:g}.")
         return value
-
-    @t.validate("contrast")
-    def _check_contrast(self, proposal: Any) -> str:
-        check_choice(proposal.value, tuple(PRESETS), "contrast")
-        return proposal.value
 
     @t.validate("told")
     def _check_told(self, proposal: Any) -> str:

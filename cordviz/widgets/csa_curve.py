@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets as t
 
-from .._validation import check_choice, check_threshold
+from .._validation import check_threshold
 from ..images import on_grid, voxels
 from ..morphometry import measure_shape
 from ..plots import plot_csa_profile
 from .slice_viewer import source
+from .traits import Choice
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
     from nibabel.nifti1 import Nifti1Image
 
 WEIGHTS = ("soft", "hard", "both")
@@ -27,14 +29,20 @@ HUES = ("#D55E00", "#0072B2", "#009E73", "#8A6D00", "#CC79A7")
 
 
 @cache
-def _plotly() -> bytes:
+def plotly_code() -> bytes:
     """plotly.js as the plotly package ships it, compressed."""
     return gzip.compress((files("plotly") / "package_data" / "plotly.min.js").read_bytes(), 5)
 
 
-def _plain(values: Any) -> list[float | None]:
-    values = values.tolist() if hasattr(values, "tolist") else values
-    return [None if v is None or v != v else v for v in values]  # NaN is no JSON
+def page_figure(fig: go.Figure) -> dict[str, Any]:
+    """A figure as plain JSON, numbers as lists, which pages read without decoding."""
+    page = json.loads(fig.to_json(engine="json"))
+    for shown, trace in zip(page["data"], fig.data, strict=True):
+        for part in ("x", "y", "customdata"):
+            if trace[part] is not None:
+                values = trace[part].tolist() if hasattr(trace[part], "tolist") else trace[part]
+                shown[part] = [None if v is None or v != v else v for v in values]  # NaN is no JSON
+    return page
 
 
 class CsaCurve(anywidget.AnyWidget):
@@ -54,11 +62,11 @@ class CsaCurve(anywidget.AnyWidget):
         What is shown, as from `measure_shape`.
     """
 
-    _esm = source("plotly.js", "csa_curve.js")
+    _esm = source("page.js", "plotly.js", "csa_curve.js")
     _css = source("slice_viewer.css")
 
     slice = t.Int(0).tag(sync=True)
-    weights = t.Unicode("soft").tag(sync=True)
+    weights = Choice(WEIGHTS, "soft").tag(sync=True)
     threshold = t.Float(0.5).tag(sync=True)
     angle_correction = t.Bool(True).tag(sync=True)
     norms = t.Bool(True).tag(sync=True)
@@ -101,12 +109,7 @@ class CsaCurve(anywidget.AnyWidget):
         fig.update_xaxes(hoverformat=".0f", title_font_size=12)
         fig.update_yaxes(title_font_size=12)
         self.figure = fig
-        page = json.loads(fig.to_json(engine="json"))
-        for shown, trace in zip(page["data"], fig.data, strict=True):
-            for part in ("x", "y", "customdata"):  # lists, which pages read without decoding
-                if trace[part] is not None:
-                    shown[part] = _plain(trace[part])
-        self._figure = page
+        self._figure = page_figure(fig)
 
     def _table(self, name: str, threshold: float | None) -> pd.DataFrame:
         key = name, threshold, self.angle_correction
@@ -128,14 +131,9 @@ class CsaCurve(anywidget.AnyWidget):
 
     def _answer(self, _: Any, content: Any, buffers: Any) -> None:
         if content == {"wants": "plotly"}:
-            self.send({"kind": "plotly"}, [_plotly()])
+            self.send({"kind": "plotly"}, [plotly_code()])
         elif content == {"wants": "csv"}:
             self.send({"kind": "csv", "text": self.table().to_csv(index=False)})
-
-    @t.validate("weights")
-    def _check_weights(self, proposal: Any) -> str:
-        check_choice(proposal.value, WEIGHTS, "weights")
-        return proposal.value
 
     @t.validate("threshold")
     def _check_threshold(self, proposal: Any) -> float:

@@ -19,8 +19,6 @@ class DiscLabeller extends Viewer {
       "aria-label": "Next disc", class: "cordviz-next",
       onchange: (event) => this.set({ next_label: Number(event.target.value) }),
     }, ...Array.from({ length: 25 }, (_, i) => make("option", { value: i + 1 }, `${i + 1} · ${discName(i + 1)}`)));
-    const button = (text, title, onclick) =>
-      make("button", { type: "button", class: "cordviz-button", title, onclick }, text);
     this.undoButton = button("Undo", "Undo (u)", () => this.undo());
     this.removeButton = button("Remove", "Remove the disc touched last (Delete)", () => this.take());
     this.hint = make("span", { class: "cordviz-hint", role: "status" });

@@ -17,7 +17,8 @@ from nibabel.nifti1 import Nifti1Image
 from .._files import atomic_path
 from ..images import restore
 from ..levels import levels_from_discs, slice_levels
-from .slice_viewer import SliceViewer, source
+from .slice_viewer import PLANES, SliceViewer, source
+from .traits import Choice, Fraction
 
 LABELS = range(1, 26)
 
@@ -37,6 +38,11 @@ class DiscLabeller(SliceViewer):
         "\nexport default show(DiscLabeller);\n"
     )
 
+    planes = Choice(PLANES, "sagittal").tag(sync=True)
+    height = t.Int(520).tag(sync=True)
+    crosshair = t.Bool(False).tag(sync=True)
+    zoom_to_cord = t.Bool(False).tag(sync=True)
+    opacity = Fraction(0.15).tag(sync=True)
     next_label = t.Int(3).tag(sync=True)
     message = t.Unicode("").tag(sync=True)
     _marks = t.List(t.List(t.Int())).tag(sync=True)  # label, x, y, z
@@ -45,6 +51,9 @@ class DiscLabeller(SliceViewer):
     def __init__(self, volume: Any, *, grid: Nifti1Image, seg: Nifti1Image | None, **traits: Any):
         """Mark discs on a `grid`; with a cord mask `seg`, levels follow the cord's direction."""
         self._grid, self._seg = grid, seg
+        low, high = np.quantile(volume.data[volume.box], (0.02, 0.985)).tolist()
+        if high > low:  # bone is darker than what surrounds the cord
+            traits = {"window": (low, high), **traits}
         super().__init__(volume, **traits)
 
     @property

@@ -3,84 +3,74 @@
 
 const PIECE = 1 << 21;
 
-function element(tag, attributes, ...children) {
-  const it = Object.assign(document.createElement(tag), attributes);
-  it.append(...children);
-  return it;
-}
+/** Sends files one after another; the kernel asks for each piece by its offset. */
+class Uploader extends View {
+  constructor({ model, el }) {
+    super(model);
+    this.files = [];
+    this.current = null;
+    this.input = make("input", { type: "file", multiple: "", accept: ".nii,.gz,.nii.gz", onchange: () => this.take() });
+    this.now = make("div", { class: "cordviz-where", role: "status" });
+    this.problems = make("ul", { class: "cordviz-problems", role: "alert" });
+    this.listen({
+      "msg:custom": (message) => this.answer(message),
+      "change:problems": () => this.complain(),
+    });
+    this.complain();
+    el.append(make("div", { class: "cordviz-viewer cordviz-files cordviz-uploader", "data-state": "ready", "data-lm-suppress-shortcuts": "true" },
+      make("label", { class: "cordviz-upload" }, this.get("label"), this.input), this.now, this.problems));
+  }
 
-/** Send `files` one after another; the kernel asks for each piece by its offset. */
-function uploader({ model, el }) {
-  let files = [];
-  let current = null;
-  const input = element("input", { type: "file", multiple: true, accept: ".nii,.gz,.nii.gz" });
-  const label = element("label", { className: "cordviz-upload" }, model.get("label"), input);
-  const now = element("div", { className: "cordviz-where" });
-  const problems = element("ul", { className: "cordviz-problems" });
-  now.setAttribute("role", "status");
-  problems.setAttribute("role", "alert");
-  const root = element("div", { className: "cordviz-viewer cordviz-files" }, label, now, problems);
-  root.dataset.lmSuppressShortcuts = "true";
+  take() {
+    this.files.push(...this.input.files);
+    this.input.value = ""; // the same file may be chosen again
+    this.set({ problems: [] });
+    if (!this.current) this.next();
+  }
 
-  const next = () => {
-    current = files.shift() ?? null;
-    input.disabled = current !== null;
-    now.textContent = "";
-    if (current) model.send({ begin: current.name, size: current.size });
-  };
-  const answer = async (message) => {
+  next() {
+    this.current = this.files.shift() ?? null;
+    this.input.disabled = this.current !== null;
+    this.now.textContent = "";
+    if (this.current) this.model.send({ begin: this.current.name, size: this.current.size });
+  }
+
+  async answer({ kind, at }) {
+    const { current } = this;
     if (!current) return;
-    if (message.kind === "done") return next();
-    if (message.kind !== "next") return;
-    const percent = Math.round((100 * message.at) / Math.max(current.size, 1));
-    now.textContent = `Reading ${current.name}: ${percent} %`;
+    if (kind === "done") this.next();
+    if (kind !== "next") return;
+    this.now.textContent = `Reading ${current.name}: ${Math.round((100 * at) / Math.max(current.size, 1))} %`;
     try {
-      const piece = await current.slice(message.at, message.at + PIECE).arrayBuffer();
-      model.send({ piece: message.at }, undefined, [piece]);
+      this.model.send({ piece: at }, undefined, [await current.slice(at, at + PIECE).arrayBuffer()]);
     } catch (error) {
-      model.send({ failed: error.message });
+      this.model.send({ failed: error.message });
     }
-  };
-  const complain = () =>
-    problems.replaceChildren(...model.get("problems").map((text) => element("li", {}, text)));
-  input.onchange = () => {
-    files.push(...input.files);
-    input.value = ""; // the same file may be chosen again
-    model.set("problems", []);
-    model.save_changes();
-    if (!current) next();
-  };
-  model.on("msg:custom", answer);
-  model.on("change:problems", complain);
-  complain();
-  root.dataset.state = "ready";
-  el.append(root);
-  return () => {
-    model.off("msg:custom", answer);
-    model.off("change:problems", complain);
-  };
+  }
+
+  complain() {
+    this.problems.replaceChildren(...this.get("problems").map((text) => make("li", {}, text)));
+  }
 }
 
 /** A button that asks the kernel for a file and saves it. */
-function downloader({ model, el }) {
-  const button = element("button", { type: "button", className: "cordviz-button" });
-  const name = () => (button.textContent = model.get("label"));
-  const able = () => (button.disabled = !model.get("ready"));
-  const save = async (message, [packed]) => {
-    if (message.kind !== "file") return;
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const blob = new Blob([await new Response(stream).arrayBuffer()], { type: message.type });
-    const link = element("a", { href: URL.createObjectURL(blob), download: message.name });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  };
-  button.onclick = () => model.send({ wants: "file" });
-  const listeners = { "msg:custom": save, "change:label": name, "change:ready": able };
-  for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);
-  name();
-  able();
-  el.append(element("div", { className: "cordviz-viewer cordviz-files" }, button));
-  return () => {
-    for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
-  };
+class Downloader extends View {
+  constructor({ model, el }) {
+    super(model);
+    this.button = button("", "", () => model.send({ wants: "file" }));
+    this.listen({
+      "msg:custom": async ({ kind, type, name }, [packed]) => {
+        if (kind === "file") downloadBytes(await gunzip(packed), type, name);
+      },
+      "change:label": () => this.later(),
+      "change:ready": () => this.later(),
+    });
+    this.refresh();
+    el.append(make("div", { class: "cordviz-viewer cordviz-files" }, this.button));
+  }
+
+  refresh() {
+    this.button.textContent = this.get("label");
+    this.button.disabled = !this.get("ready");
+  }
 }

@@ -23,7 +23,7 @@ class FileUpload(anywidget.AnyWidget):
         A sentence for each file that was refused.
     """
 
-    _esm = source("files.js") + "\nexport default { render: uploader };\n"
+    _esm = source("page.js", "files.js") + "\nexport default show(Uploader);\n"
     _css = source("slice_viewer.css", "files.css")
 
     label = t.Unicode().tag(sync=True)
@@ -86,7 +86,7 @@ class FileDownload(anywidget.AnyWidget):
         Whether there is a file.
     """
 
-    _esm = source("files.js") + "\nexport default { render: downloader };\n"
+    _esm = source("page.js", "files.js") + "\nexport default show(Downloader);\n"
     _css = source("slice_viewer.css", "files.css")
 
     label = t.Unicode("Save").tag(sync=True)

@@ -1,9 +1,21 @@
-// What every page needs: elements, text on pictures, files to save.
+// What every page needs: a view of a model, elements, text on pictures, files to save.
 
 const FONT = "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif";
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const press = (button, on) => button.setAttribute("aria-pressed", String(Boolean(on)));
+
+/** `names` with one of them put in or taken out; they keep the order of `all`. */
+const flipped = (names, name, all) => all.filter((one) => (one === name) !== names.includes(one));
+
+/** 2 → C2, 8 → T1, 20 → L1. */
+function levelName(level) {
+  for (const [first, letter] of [[20, "L"], [8, "T"], [1, "C"]]) {
+    if (level >= first && level <= 24) return `${letter}${level - first + 1}`;
+  }
+  return String(level);
+}
 
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -15,8 +27,100 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+function button(text, title, onclick, more = {}) {
+  return make("button", { type: "button", class: "cordviz-button", title, onclick, ...more }, text);
+}
+
+/** A button that shows or hides what has a colour. */
+function chip(text, colour, onclick, more = {}) {
+  return make("button", {
+    type: "button", class: "cordviz-chip", title: `Show or hide ${text}`, style: `--colour: ${colour}`, onclick, ...more,
+  }, make("span", { class: "cordviz-dot", "aria-hidden": "true" }), text);
+}
+
+/** Traits of a model that a page reads, sets and follows until it is removed. */
+class View {
+  constructor(model) {
+    this.model = model;
+    this.about = model.get("_about");
+  }
+
+  listen(listeners) {
+    this.listeners = listeners;
+    for (const [event, listener] of Object.entries(listeners)) this.model.on(event, listener);
+  }
+
+  remove() {
+    for (const [event, listener] of Object.entries(this.listeners)) this.model.off(event, listener);
+    this.observer?.disconnect();
+    this.style?.remove();
+  }
+
+  get(name) {
+    return this.model.get(name);
+  }
+
+  set(changes) {
+    for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
+    this.model.save_changes();
+  }
+
+  /** Refreshes once after all that one event changed, still before the next frame. */
+  later() {
+    this.waiting ??= Promise.resolve().then(() => {
+      this.waiting = null;
+      this.refresh();
+    });
+  }
+
+  /** Now it can be used, and hides the still that stands in where there is no kernel. */
+  ready() {
+    if (this.root.dataset.state === "ready") return;
+    this.root.dataset.state = "ready";
+    this.style = make("style", {}, `#${this.about.still} { display: none }`);
+    document.head.append(this.style);
+  }
+}
+
+/** What a widget's module exports. */
+function show(Kind) {
+  return {
+    render(context) {
+      const view = new Kind(context);
+      return () => view.remove();
+    },
+  };
+}
+
+async function gunzip(buffer) {
+  const stream = new Blob([buffer]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Text of a library, which comes once per page in a message from the kernel: from no other host,
+ * and not saved with the notebook. */
+function libraryText(model, kind) {
+  const known = (window.cordvizLibraries ??= {});
+  known[kind] ??= new Promise((resolve, reject) => {
+    const receive = (message, [code]) => {
+      if (message.kind !== kind) return;
+      model.off("msg:custom", receive);
+      gunzip(code).then((bytes) => resolve(new TextDecoder().decode(bytes)), reject);
+    };
+    model.on("msg:custom", receive);
+    model.send({ wants: kind });
+  });
+  return known[kind];
+}
+
 function download(url, name) {
   make("a", { href: url, download: name }).click();
+}
+
+function downloadBytes(bytes, type, name) {
+  const url = URL.createObjectURL(new Blob([bytes], { type }));
+  download(url, name);
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
 /** Text that is readable on any grey. */
@@ -29,4 +133,29 @@ function write(ctx, text, x, y, align = "left", baseline = "alphabetic") {
   ctx.strokeText(text, x, y);
   ctx.fillStyle = "#FFFFFF";
   ctx.fillText(text, x, y);
+}
+
+/** Letters at the left, right, top and bottom of a picture. */
+function writeSides(ctx, width, height, [left, right, top, bottom]) {
+  ctx.font = `600 13px ${FONT}`;
+  write(ctx, left, 7, height / 2, "left", "middle");
+  write(ctx, right, width - 7, height / 2, "right", "middle");
+  write(ctx, top, width / 2, 6, "center", "top");
+  write(ctx, bottom, width / 2, height - 6, "center", "bottom");
+}
+
+/** A bar of so many px at the bottom left, and what it measures above it. */
+function drawScaleBar(ctx, height, length, text) {
+  const [x, y] = [9, height - 10];
+  for (const [style, width] of [["rgba(0,0,0,0.75)", 5], ["#FFF", 2.5]]) {
+    ctx.strokeStyle = style;
+    ctx.lineWidth = width;
+    ctx.lineCap = "butt";
+    ctx.beginPath();
+    ctx.moveTo(x, y);
+    ctx.lineTo(x + length, y);
+    ctx.stroke();
+  }
+  ctx.font = `11px ${FONT}`;
+  write(ctx, text, x, y - 6);
 }

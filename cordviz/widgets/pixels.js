@@ -12,11 +12,6 @@ const PLANES = {
 };
 const LETTERS = [["R", "L"], ["P", "A"], ["I", "S"]]; // low and high end of each axis
 
-async function gunzip(buffer) {
-  const stream = new Blob([buffer]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
 /** Pixels of a plane, row by row from the top left; `flip` runs columns down their axis. */
 function cutPlane(voxels, dims, plane, index, flip) {
   const step = [1, dims[0], dims[0] * dims[1]];

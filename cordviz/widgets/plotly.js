@@ -1,27 +1,70 @@
-// plotly.js, which comes once per page in a message from the kernel: from no other host, and not
-// saved with the notebook.
+// plotly.js from the kernel, and figures in the colours of the page.
 
-const LOAD = "cordvizPlotly";
+const CLEAR = "rgba(0,0,0,0)";
+const QUIET = { displayModeBar: false, responsive: true };
 
-/** Plotly, from whoever has it on this page already, or from the kernel. */
+/** Plotly, made once per page. */
 function loadPlotly(model) {
-  window[LOAD] ??= new Promise((resolve, reject) => {
-    const receive = async (message, [code]) => {
-      if (message.kind !== "plotly") return;
-      model.off("msg:custom", receive);
-      try {
-        const text = await new Response(
-          new Blob([code]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
-        const module = { exports: {} };
-        // a plain UMD bundle: given a module of its own, it leaves the page's loaders alone
-        new Function("module", "exports", "define", text)(module, module.exports, undefined);
-        resolve(module.exports);
-      } catch (error) {
-        reject(error);
-      }
-    };
-    model.on("msg:custom", receive);
-    model.send({ wants: "plotly" });
+  window.cordvizPlotly ??= libraryText(model, "plotly").then((text) => {
+    const module = { exports: {} };
+    // a plain UMD bundle: given a module of its own, it leaves the page's loaders alone
+    new Function("module", "exports", "define", text)(module, module.exports, undefined);
+    return module.exports;
   });
-  return window[LOAD];
+  return window.cordvizPlotly;
+}
+
+/** A view with plotly charts, which it draws anew in `drawCharts` when the theme changes. */
+class ChartView extends View {
+  async loadCharts(failed) {
+    this.theme = new MutationObserver(() => this.plotly && this.drawCharts());
+    this.theme.observe(document.body, { attributeFilter: ["data-jp-theme-name"] });
+    try {
+      this.plotly = await loadPlotly(this.model);
+    } catch (error) {
+      failed.textContent = `This browser cannot draw the curves (${error.message}). Use a current one.`;
+    }
+    return Boolean(this.plotly);
+  }
+
+  remove() {
+    super.remove();
+    this.theme.disconnect();
+    for (const chart of this.charts) this.plotly?.purge(chart);
+  }
+
+  get ink() {
+    return getComputedStyle(this.root).getPropertyValue("--cv-text").trim();
+  }
+
+  /** A figure in ink on the page's own paper, whatever the theme. */
+  async react(chart, figure) {
+    const { data, layout } = structuredClone(figure);
+    Object.assign(layout, { paper_bgcolor: CLEAR, plot_bgcolor: CLEAR });
+    layout.font.color = this.ink;
+    for (const axis of Object.keys(layout).filter((key) => /^[xy]axis/.test(key))) layout[axis].gridcolor = "rgba(128,140,150,0.25)";
+    for (const shape of layout.shapes ?? []) shape.line = { ...shape.line, color: "rgba(128,140,150,0.6)" };
+    for (const { error_y: bars, marker } of data) {
+      if (bars?.color) bars.color = marker.color = marker.line.color = this.ink;
+    }
+    await this.plotly.react(chart, data, layout, QUIET);
+    chart.bands = layout.shapes ?? [];
+  }
+
+  /** A line across a chart at `place()`: one a frame, however fast slices come, and the last. */
+  mark(chart, place) {
+    if (!chart.data) return;
+    this.marking ??= requestAnimationFrame(() => {
+      this.marking = null;
+      const x = place();
+      const line = { type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", line: { color: this.ink, width: 1.5 } };
+      this.plotly.relayout(chart, { shapes: [...chart.bands, ...(x === undefined ? [] : [line])] });
+    });
+  }
+
+  fitCharts() {
+    for (const chart of this.charts) {
+      if (chart.data && chart.offsetWidth) this.plotly.Plots.resize(chart);
+    }
+  }
 }

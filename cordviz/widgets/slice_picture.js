@@ -25,21 +25,8 @@ function paintSlice(canvas, side, { rgba, rows, columns, spacing, centre, half, 
     ctx.strokeStyle = colour;
     ctx.stroke(placed);
   }
-  ctx.font = `600 13px ${FONT}`;
-  write(ctx, "R", 7, side / 2, "left", "middle");
-  write(ctx, "L", side - 7, side / 2, "right", "middle");
-  write(ctx, "A", side / 2, 6, "center", "top");
-  write(ctx, "P", side / 2, side - 6, "center", "bottom");
+  writeSides(ctx, side, side, ["R", "L", "A", "P"]);
   ctx.font = `12px ${FONT}`;
   write(ctx, title, 8, 7, "left", "top");
-  for (const [style, width] of [["rgba(0,0,0,0.75)", 5], ["#FFF", 2.5]]) {
-    ctx.strokeStyle = style;
-    ctx.lineWidth = width;
-    ctx.lineCap = "butt";
-    ctx.beginPath();
-    ctx.moveTo(9, side - 10);
-    ctx.lineTo(9 + 5 * scale, side - 10);
-    ctx.stroke();
-  }
-  write(ctx, "5 mm", 9, side - 16);
+  drawScaleBar(ctx, side, 5 * scale, "5 mm");
 }

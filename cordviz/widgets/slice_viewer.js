@@ -7,14 +7,6 @@ const MARGIN_MM = 12; // kept around the cord in cuts along it
 const GAP = 4; // px between panels, as in the style sheet
 const NARROW = 560; // px: below, three planes need two rows
 
-/** 2 → C2, 8 → T1, 20 → L1. */
-function levelName(level) {
-  for (const [first, letter] of [[20, "L"], [8, "T"], [1, "C"]]) {
-    if (level >= first && level <= 24) return `${letter}${level - first + 1}`;
-  }
-  return String(level);
-}
-
 /** One plane on its own canvas. */
 class Panel {
   constructor(viewer, name) {
@@ -196,30 +188,15 @@ class Panel {
   /** Sides, slice number, scale bar. */
   drawFrame() {
     const { ctx, viewer, plane, width, height } = this;
-    ctx.font = `600 13px ${FONT}`;
     const [low, high] = LETTERS[plane.column];
-    const [left, right] = this.flip ? [high, low] : [low, high];
-    write(ctx, left, 7, height / 2, "left", "middle");
-    write(ctx, right, width - 7, height / 2, "right", "middle");
-    write(ctx, LETTERS[plane.row][1], width / 2, 6, "center", "top");
-    write(ctx, LETTERS[plane.row][0], width / 2, height - 6, "center", "bottom");
+    const [bottom, top] = LETTERS[plane.row];
+    writeSides(ctx, width, height, [...(this.flip ? [high, low] : [low, high]), top, bottom]);
     ctx.font = `12px ${FONT}`;
     const number = viewer.cursor[plane.across];
     const title = width < 130 ? "" : width < 190 ? plane.title.slice(0, 3) : plane.title; // beside the S
     write(ctx, `${title} ${number}${width < 190 ? "" : viewer.levelText(plane)}`.trim(), 8, 7, "left", "top");
     const length = [50, 20, 10, 5, 2, 1].find((mm) => mm * this.scale < width / 3.2) ?? 1;
-    const [x, y] = [9, height - 10];
-    for (const [style, line] of [["rgba(0,0,0,0.75)", 5], ["#FFF", 2.5]]) {
-      ctx.strokeStyle = style;
-      ctx.lineWidth = line;
-      ctx.lineCap = "butt";
-      ctx.beginPath();
-      ctx.moveTo(x, y);
-      ctx.lineTo(x + length * this.scale, y);
-      ctx.stroke();
-    }
-    ctx.font = `11px ${FONT}`;
-    write(ctx, `${length} mm`, x, y - 6);
+    drawScaleBar(ctx, height, length * this.scale, `${length} mm`);
   }
 
   wheel(event) {
@@ -297,28 +274,24 @@ class Panel {
   }
 }
 
-class Viewer {
+class Viewer extends View {
   constructor({ model, el }) {
-    this.model = model;
+    super(model);
     this.el = el;
-    this.about = model.get("_about");
     this.panels = Object.fromEntries(Object.keys(PLANES).map((name) => [name, new Panel(this, name)]));
     this.build();
-    this.listeners = {
-      ...Object.fromEntries(this.traits.map((name) => [`change:${name}`, () => this.refresh(name)])),
+    this.listen({
+      ...Object.fromEntries(this.traits.map((name) => [`change:${name}`, () => this.changed(name)])),
       "msg:custom": (message, buffers) => this.receive(message, buffers),
-    };
-    for (const [event, listener] of Object.entries(this.listeners)) model.on(event, listener);
+    });
     this.observer = new ResizeObserver(() => this.layout());
     this.observer.observe(this.root);
     model.send({ wants: "volume" });
   }
 
   remove() {
-    for (const [event, listener] of Object.entries(this.listeners)) this.model.off(event, listener);
-    this.observer.disconnect();
+    super.remove();
     clearInterval(this.timer);
-    this.style?.remove();
   }
 
   get traits() {
@@ -328,25 +301,16 @@ class Viewer {
     ];
   }
 
-  get(name) {
-    return this.model.get(name);
-  }
-
-  set(changes) {
-    for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
-    this.model.save_changes();
-  }
-
-  /** Draws once after all that one event changed, still before the next frame. */
-  refresh(name) {
+  changed(name) {
     if (name === "playing") this.play();
     this.moved ||= ["planes", "levels", "height", "zoom_to_cord"].includes(name);
-    this.waiting ??= Promise.resolve().then(() => {
-      this.waiting = null;
-      if (this.moved) this.layout();
-      else this.draw();
-      this.moved = false;
-    });
+    this.later();
+  }
+
+  refresh() {
+    if (this.moved) this.layout();
+    else this.draw();
+    this.moved = false;
   }
 
   get cursor() {
@@ -408,10 +372,7 @@ class Viewer {
       this.status.textContent = `This browser cannot unpack the volume (${error.message}). Use a current one.`;
       return;
     }
-    this.root.dataset.state = "ready";
-    // the still that stands in where there is no kernel
-    this.style = make("style", {}, `#${this.about.still} { display: none }`);
-    document.head.append(this.style);
+    this.ready();
     this.layout();
     this.play();
     this.readOut();
@@ -422,25 +383,15 @@ class Viewer {
   build() {
     const { names, centres } = this.about;
     const toggle = (label, trait, title) =>
-      make("button", {
-        type: "button", class: "cordviz-button", "data-toggle": trait, title,
-        onclick: () => this.set({ [trait]: !this.get(trait) }),
-      }, label);
+      button(label, title, () => this.set({ [trait]: !this.get(trait) }), { "data-toggle": trait });
     this.chips = names.map((name) =>
-      make("button", {
-        type: "button", class: "cordviz-chip", title: `Show or hide ${name}`,
-        style: `--colour: ${this.colourOf(name)}`, "data-mask": name,
-        onclick: () => this.showHide(name),
-      }, make("span", { class: "cordviz-dot", "aria-hidden": "true" }), name));
+      chip(name, this.colourOf(name), () => this.showHide(name), { "data-mask": name }));
     this.planePicker = make("select", {
       "aria-label": "Planes", class: "cordviz-planes",
       onchange: (event) => this.set({ planes: event.target.value }),
     }, ...["axial", "sagittal", "coronal", "linked"].map((name) =>
       make("option", { value: name }, name === "linked" ? "Three planes" : PLANES[name].title)));
-    this.compare = make("button", {
-      type: "button", class: "cordviz-button cordviz-difference",
-      title: "Where only one of the two masks is (d)", onclick: () => this.toggleDifference(),
-    }, "Difference");
+    this.compare = button("Difference", "Where only one of the two masks is (d)", () => this.toggleDifference());
     this.opacity = make("input", {
       type: "range", min: 0, max: 1, step: 0.05, "aria-label": "Opacity of the masks", class: "cordviz-opacity",
       oninput: (event) => this.set({ opacity: Number(event.target.value) }),
@@ -450,9 +401,8 @@ class Viewer {
       toggle("Crosshair", "crosshair", "Crosshair (x)"),
       ...(centres ? [toggle("Zoom", "zoom_to_cord", "Zoom to the cord (z)")] : []),
     ];
-    const plain = (label, name, action, title) =>
-      make("button", { type: "button", class: `cordviz-button ${name}`, title, onclick: action }, label);
-    this.playButton = plain("▶", "cordviz-play", () => this.set({ playing: !this.get("playing") }), "Play (space)");
+    this.playButton = button("▶", "Play (space)", () => this.set({ playing: !this.get("playing") }),
+      { class: "cordviz-button cordviz-play" });
     this.slider = make("input", {
       type: "range", step: 1, class: "cordviz-slider",
       oninput: (event) => this.step(this.axis, Number(event.target.value) - this.cursor[this.axis]),
@@ -469,8 +419,8 @@ class Viewer {
       ...(names.length > 1 ? [this.compare] : []), ...this.toggles,
       ...(names.length ? [make("label", { class: "cordviz-label" }, "Opacity", this.opacity)] : []),
       make("span", { class: "cordviz-space" }),
-      plain("Reset", "cordviz-reset", () => this.set({ window: [...this.about.window] }), "Reset brightness (r)"),
-      plain("PNG", "cordviz-png", () => this.snapshot(), "Save what is in view as PNG"));
+      button("Reset", "Reset brightness (r)", () => this.set({ window: [...this.about.window] })),
+      button("PNG", "Save what is in view as PNG", () => this.snapshot()));
     this.travel = make("div", { class: "cordviz-bar cordviz-travel" }, this.playButton, this.slider, this.number);
     this.root = make("div", {
       class: "cordviz-viewer", role: "group", "aria-label": this.about.title, "data-state": "waiting",
@@ -497,7 +447,7 @@ class Viewer {
         const { half } = this.panels[name].field;
         const ideal = (half[0] / half[1]) * height;
         let width = clamp(ideal, 0.17 * room, 0.33 * room);
-        if (name === "axial") width = Math.min(left, 1.25 * height);
+        if (name === "axial") width = Math.min(left, 1.7 * height);
         else if (visible.length === 1) width = clamp(1.1 * ideal, 240, room);
         size[name] = [Math.floor(width), height];
         left -= width;
@@ -585,9 +535,8 @@ class Viewer {
 
   /** Controls show what the traits are. */
   update() {
-    const press = (button, on) => button.setAttribute("aria-pressed", String(Boolean(on)));
-    for (const button of this.toggles) press(button, this.get(button.dataset.toggle));
-    for (const chip of this.chips) press(chip, this.layers.includes(chip.dataset.mask));
+    for (const one of this.toggles) press(one, this.get(one.dataset.toggle));
+    for (const one of this.chips) press(one, this.layers.includes(one.dataset.mask));
     press(this.compare, this.pair);
     const [axis, { origin, dims }] = [this.axis, this.about];
     const name = PLANES[this.visible[0]].title;
@@ -647,9 +596,7 @@ class Viewer {
   }
 
   showHide(name) {
-    const shown = this.get("shown");
-    const wanted = shown.includes(name) ? shown.filter((other) => other !== name) : [...shown, name];
-    this.set({ shown: this.about.names.filter((other) => wanted.includes(other)) });
+    this.set({ shown: flipped(this.get("shown"), name, this.about.names) });
   }
 
   toggleDifference() {
@@ -720,13 +667,4 @@ class Viewer {
   grab(_panel, _x, _y) {
     return null;
   }
-}
-
-function show(View) {
-  return {
-    render(context) {
-      const view = new View(context);
-      return () => view.remove();
-    },
-  };
 }

@@ -13,6 +13,7 @@ import traitlets as t
 
 from .._validation import check_choice
 from .stills import show_with_still, slices_png
+from .traits import Choice, Fraction
 from .volumes import Volume
 
 PLANES = ("axial", "sagittal", "coronal", "linked")
@@ -62,17 +63,17 @@ class SliceViewer(anywidget.AnyWidget):
 
     slice = t.Int(0).tag(sync=True)
     cursor = t.Tuple(t.Int(), t.Int(), t.Int(), default_value=(0, 0, 0))
-    planes = t.Unicode("linked").tag(sync=True)
+    planes = Choice(PLANES, "linked").tag(sync=True)
     shown = t.List(t.Unicode()).tag(sync=True)
     difference = t.List(t.Unicode()).tag(sync=True)
-    opacity = t.Float(0.35).tag(sync=True)
+    opacity = Fraction(0.35).tag(sync=True)
     window = t.Tuple(t.Float(), t.Float(), default_value=(0.0, 1.0)).tag(sync=True)
     contours = t.Bool(True).tag(sync=True)
     crosshair = t.Bool(True).tag(sync=True)
     zoom_to_cord = t.Bool(True).tag(sync=True)
     playing = t.Bool(False).tag(sync=True)
     levels = t.List(t.Int()).tag(sync=True)
-    convention = t.Unicode("radiological").tag(sync=True)
+    convention = Choice(CONVENTIONS, "radiological").tag(sync=True)
     height = t.Int(400).tag(sync=True)
     # Pages know the cursor by its x and y, and by `slice`: said twice, the two could run apart.
     _point = t.Tuple(t.Int(), t.Int(), default_value=(0, 0)).tag(sync=True)
@@ -141,28 +142,12 @@ class SliceViewer(anywidget.AnyWidget):
             raise ValueError(f"slice must lie between 0 and {last}, got {proposal.value}.")
         return proposal.value
 
-    @t.validate("opacity")
-    def _check_opacity(self, proposal: Any) -> float:
-        if not 0 <= proposal.value <= 1:
-            raise ValueError(f"opacity must lie between 0 and 1, got {proposal.value:g}.")
-        return proposal.value
-
     @t.validate("window")
     def _check_window(self, proposal: Any) -> tuple[float, float]:
         low, high = proposal.value
         if not low < high:
             raise ValueError(f"window must be (black, white) with black < white, got {low, high}.")
         return low, high
-
-    @t.validate("planes")
-    def _check_planes(self, proposal: Any) -> str:
-        check_choice(proposal.value, PLANES, "planes")
-        return proposal.value
-
-    @t.validate("convention")
-    def _check_convention(self, proposal: Any) -> str:
-        check_choice(proposal.value, CONVENTIONS, "convention")
-        return proposal.value
 
     @t.validate("shown", "difference")
     def _check_names(self, proposal: Any) -> list[str]:

@@ -1,22 +1,4 @@
-// NiiVue in a page: its code, ipyniivue's own module, comes once from the kernel in a message, from
-// no other host, and is not saved with the notebook. Without WebGL 2 the picture below stays.
-
-const CODE = "cordvizNiivue";
-
-/** Text of ipyniivue's module, from whoever has it on this page already, or from the kernel. */
-function loadCode(model) {
-  window[CODE] ??= new Promise((resolve) => {
-    const receive = async (message, [code]) => {
-      if (message.kind !== "niivue") return;
-      model.off("msg:custom", receive);
-      resolve(await new Response(
-        new Blob([code]).stream().pipeThrough(new DecompressionStream("gzip"))).text());
-    };
-    model.on("msg:custom", receive);
-    model.send({ wants: "niivue" });
-  });
-  return window[CODE];
-}
+// NiiVue in a page: ipyniivue's own module, from the kernel. Without WebGL 2 the picture below stays.
 
 function hasWebGL() {
   const context = document.createElement("canvas").getContext("webgl2");
@@ -26,7 +8,8 @@ function hasWebGL() {
 
 /** ipyniivue's widget, a module of its own for each view: it holds one scene. */
 async function start(model) {
-  const url = URL.createObjectURL(new Blob([await loadCode(model)], { type: "text/javascript" }));
+  const code = new Blob([await libraryText(model, "niivue")], { type: "text/javascript" });
+  const url = URL.createObjectURL(code);
   const niivue = (await import(url)).default;
   URL.revokeObjectURL(url);
   await niivue.initialize({ model });
@@ -42,14 +25,12 @@ export default () => {
     },
     async render(context) {
       const { model, el } = context;
-      const root = Object.assign(document.createElement("div"), { className: "cordviz-viewer cordviz-3d" });
+      const root = make("div", { class: "cordviz-viewer cordviz-3d", "data-lm-suppress-shortcuts": "true" });
       el.append(root);
       if (!hasWebGL()) {
         root.dataset.state = "still";
-        root.append(Object.assign(document.createElement("p"), {
-          className: "cordviz-status",
-          textContent: "This browser has no WebGL 2, so the view cannot be turned. cordviz.plot_3d shows the surface.",
-        }));
+        root.append(make("p", { class: "cordviz-status" },
+          "This browser has no WebGL 2, so the view cannot be turned. cordviz.plot_3d shows the surface."));
         return undefined;
       }
       started ??= start(home);
@@ -57,7 +38,9 @@ export default () => {
       const end = await niivue.render({ ...context, el: root });
       const canvas = root.querySelector("canvas");
       canvas.tabIndex = 0;
-      canvas.addEventListener("pointerdown", () => canvas.focus()); // only then is a turn told
+      for (const act of ["pointerdown", "wheel"]) { // only with the focus are turns told
+        canvas.addEventListener(act, () => canvas.focus({ preventScroll: true }));
+      }
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", model.get("_label"));
       const still = document.getElementById(model.get("_still"));

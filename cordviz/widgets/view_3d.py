@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import uuid
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -14,11 +15,11 @@ import nibabel as nib
 import numpy as np
 import traitlets as t
 
-from .._validation import check_choice
 from ..surface import Surface
 from .slice_viewer import source
 from .still_3d import surface_png
 from .stills import show_with_still
+from .traits import Choice, Fraction
 from .volumes import Volume
 
 #: Where the image is cut open: azimuth and elevation of what is taken away.
@@ -38,9 +39,9 @@ def _code() -> bytes:
 class _Scene(ipyniivue.NiiVue):
     """NiiVue without its 5 MB of code in the notebook: a page asks for it."""
 
-    _esm = source("view_3d.js")
+    _esm = source("page.js", "view_3d.js")
     _css = source("slice_viewer.css")
-    turned: Any = None  # told where a page looks from; NiiVue itself tells no trait
+    turned: Any = None  # told of a page's hands; NiiVue itself tells no trait
     _still = t.Unicode().tag(sync=True)
     _label = t.Unicode().tag(sync=True)
 
@@ -53,26 +54,33 @@ class _Scene(ipyniivue.NiiVue):
     def set_state(self, sync_data: Any) -> None:
         super().set_state(sync_data)
         if "scene" in sync_data and self.turned is not None:
-            self.turned(self.scene.render_azimuth, self.scene.render_elevation)
+            scene = self.scene
+            planes = scene.clip_plane_depth_azi_elevs
+            self.turned(scene.render_azimuth, scene.render_elevation, *planes[:1])
 
 
 class View3D(ipywidgets.VBox):
-    """An image and its masks in 3-D, from `cordviz.view_3d`. Drag turns, the wheel moves the cut.
+    """An image and its masks in 3-D, from `cordviz.view_3d`.
+
+    Dragging and the keys h, j, k, l turn it; the wheel moves the cut.
 
     Attributes
     ----------
     azimuth, elevation : float
         Where it is seen from, in degrees.
     cut : {"none", "sagittal", "coronal", "axial"}
-        Through the middle of the image, which is opened there.
+        Where the image is opened.
+    depth : float
+        Of the cut, 0 in the middle of the image, 1 about its border.
     opacity : float
         Of the image, 0 to 1; the masks stay.
     """
 
     azimuth = t.Float(120.0)
     elevation = t.Float(10.0)
-    cut = t.Unicode("sagittal")
-    opacity = t.Float(1.0)
+    cut = Choice(CUTS, "sagittal")
+    depth = t.Float(0.0)
+    opacity = Fraction(1.0)
 
     def __init__(self, volume: Volume, surface: Surface, *, title: str, **traits: Any):
         """Show a `volume`; the still is of a `surface`."""
@@ -97,7 +105,7 @@ class View3D(ipywidgets.VBox):
             setattr(self, name, value)
         t.link((self, "cut"), (choice, "value"))
         t.link((self, "opacity"), (slider, "value"))
-        self.observe(self._show, ["azimuth", "elevation", "cut", "opacity"])
+        self.observe(self._show, ["azimuth", "elevation", "cut", "depth", "opacity"])
         self._show()
         self.scene.turned = self._turned
 
@@ -106,15 +114,18 @@ class View3D(ipywidgets.VBox):
         if (scene.render_azimuth, scene.render_elevation) != (self.azimuth, self.elevation):
             self.scene.set_render_azimuth_elevation(self.azimuth, self.elevation)
         plane = CUTS[self.cut]
-        wanted = [FAR, 0.0, 0.0] if plane is None else [0.0, *map(float, plane)]
+        wanted = [FAR, 0.0, 0.0] if plane is None else [self.depth, *map(float, plane)]
         if scene.clip_plane_depth_azi_elevs != [wanted]:
             self.scene.set_clip_planes([wanted])
         if self.scene.volumes[0].opacity != self.opacity:
             self.scene.volumes[0].opacity = self.opacity
 
-    def _turned(self, azimuth: float, elevation: float) -> None:
+    def _turned(self, azimuth: float, elevation: float, plane: Sequence[float] = (FAR,)) -> None:
         with self.hold_trait_notifications():
             self.azimuth, self.elevation = float(azimuth), float(elevation)
+            depth, *side = plane
+            if tuple(side) == CUTS[self.cut]:  # or the page tells of a cut that is no more
+                self.depth = float(depth)
 
     def still(self) -> bytes:
         """PNG of the cord's surface, coloured by its area, made without a browser."""
@@ -122,17 +133,6 @@ class View3D(ipywidgets.VBox):
 
     def _ipython_display_(self) -> None:
         show_with_still(self, self.scene._still, self.still(), self._title)
-
-    @t.validate("cut")
-    def _check_cut(self, proposal: Any) -> str:
-        check_choice(proposal.value, list(CUTS), "cut")
-        return proposal.value
-
-    @t.validate("opacity")
-    def _check_opacity(self, proposal: Any) -> float:
-        if not 0 <= proposal.value <= 1:
-            raise ValueError(f"opacity must lie between 0 and 1, got {proposal.value:g}.")
-        return proposal.value
 
 
 def _volumes(volume: Volume) -> list[dict[str, Any]]:
