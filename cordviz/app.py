@@ -37,6 +37,11 @@ SIMULATED, OWN = "A simulated person", "My own images"
 VIEWS = ("Area along the cord", "Slices", "3-D")
 MINE = "my mask"  #: how uploaded masks are called beside the methods
 MB = 1_000_000
+#: How files are told apart; said below the button.
+NAMES = (
+    '<p style="margin: 0 0 0 90px">Names say what a file holds: sub_T2w.nii, its mask '
+    "sub_T2w_seg.nii, its discs sub_T2w_discs.nii.</p>"
+)
 
 
 class App(w.VBox):
@@ -61,7 +66,7 @@ class App(w.VBox):
         self._masks: dict[str, dict[str, Any]] = {}
         self._levels: Any = None
         self._people = load_simulated_study()
-        self.source = w.ToggleButtons(options=[SIMULATED, OWN], description="Images")
+        self.source = w.ToggleButtons(options=[SIMULATED, OWN], style={"button_width": "auto"})
         self.person = w.Dropdown(options=list(self._people), description="Person")
         self.contrasts = w.SelectMultiple(
             options=STUDY_CONTRASTS, value=("T1w", "T2w"), rows=7, description="Contrasts"
@@ -71,7 +76,7 @@ class App(w.VBox):
         )
         self.files = w.VBox()
         self.methods = w.SelectMultiple(
-            options=METHODS, value=("propseg", "agnostic"), rows=4, description="Methods"
+            options=METHODS, value=("propseg", "agnostic"), rows=len(METHODS), description="Methods"
         )
         self.go = w.Button(description="Segment and compare", button_style="primary")
         self.bar = w.Output()
@@ -82,24 +87,22 @@ class App(w.VBox):
             FileDownload(label="Table (CSV)"),
         )
         self.shown = w.Dropdown(description="Contrast")
-        self.view = w.ToggleButtons(options=VIEWS, description="Look at")
+        self.view = w.ToggleButtons(options=VIEWS, style={"button_width": "auto"})
         self.stage = w.VBox()
-        self._own = w.VBox([self.upload, self.files])
+        self._own = w.VBox([self.upload, w.HTML(NAMES), self.files])
         self._simulated = w.HBox([self.person, self.contrasts])
         self._result = w.VBox(
             [
                 self.table,
                 w.HBox([self.report, self.csv]),
-                w.HBox([self.shown, self.view]),
+                w.HBox([self.shown, _row("Look at", self.view)], layout={"flex_flow": "row wrap"}),
                 self.stage,
             ]
         )
-        steps = [self.source, self._simulated, self._own, self.methods, self.go]
+        steps = [_row("Images", self.source), self._simulated, self._own, self.methods, self.go]
         super().__init__([*steps, self.message, self.bar, self._result])
         self.go.layout.width, self.go.layout.margin = "220px", "8px 0 8px 90px"
         self.files.layout.margin = "0 0 0 90px"
-        for wide in (self.source, self.view):
-            wide.layout.width = "max-content"  # or the label stands above the buttons
         self.source.observe(self._choose, "value")
         self.go.on_click(self._run)
         for chooser in (self.shown, self.view):
@@ -254,6 +257,12 @@ class App(w.VBox):
     def _say(self, text: str, *, kind: str = "problem") -> None:
         said = html.escape(text)
         self.message.value = f'<p class="cordviz-{kind}" role="alert">{said}</p>' if said else ""
+
+
+def _row(label: str, widget: Any) -> w.HBox:
+    """A label beside a widget, where ipywidgets would put it above."""
+    beside = {"width": "82px", "justify_content": "flex-end"}
+    return w.HBox([w.Label(label, layout=beside), widget])
 
 
 @contextmanager
