@@ -174,10 +174,12 @@ class Window:
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.set_default_timeout(SECONDS * 1000)
         self.errors, self.elsewhere, self.kernel = [], [], None
-        self.dark = dark
+        self.received = 0  # bytes from the kernel, over all sockets
+        self.theme = "JupyterLab Dark" if dark else "JupyterLab Light"
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", self._watch)
+        self.page.on("websocket", lambda socket: socket.on("framereceived", self._count))
 
     def _hear(self, message):
         text = f"{message.text} ({message.location.get('url')})"
@@ -188,14 +190,16 @@ class Window:
         if not request.url.startswith(HERE):
             self.elsewhere.append(request.url)
 
+    def _count(self, payload):
+        self.received += len(payload)
+
     def lab(self, server, cells):
         """Open cells in JupyterLab and run them in a fresh kernel."""
         name = server.write(cells)
         before = server.kernels()
         self.page.goto(f"{server.url}/lab/tree/{name}?reset")
         self._started()
-        if self.dark:
-            self.command("apputils:change-theme", {"theme": "JupyterLab Dark"})
+        self.command("apputils:change-theme", {"theme": self.theme})  # the one before may be kept
         self.command("notebook:run-all-cells")
         eventually(lambda: len(server.kernels() - before), 1)
         self.kernel = Kernel((server.kernels() - before).pop())
@@ -255,6 +259,12 @@ class Window:
         self.until(lambda: self.picture(canvas) != before[0], seconds=seconds)
         self.until(lambda: self.value(expression) != before[1], seconds=seconds)
         return self.value(expression)
+
+    def memory_mb(self):
+        """The most that the kernel has held so far, in MB (Linux)."""
+        number = self.value("__import__('os').getpid()")
+        status = Path(f"/proc/{number}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
     def wheel(self, amount, canvas="[data-plane=axial]"):
         self.page.hover(canvas)

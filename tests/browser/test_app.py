@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "app.ipynb"
+#: Cells of the committed notebook; the kernel knows the app as `app`.
+CODE = ["".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text())["cells"][1:]]
 PROBLEMS = ".cordviz-problems li"
+SLICE = "app.stage.children[0].viewer.slice"
 
 
 @pytest.fixture(scope="session")
@@ -39,13 +42,24 @@ def bad(tmp_path_factory):
 
 
 @pytest.fixture
-def app(window, voila, monkeypatch):
-    """The committed notebook as a Voila page, its name `app` known to the kernel."""
+def page(window):
     window.ready = ".widget-toggle-buttons"
-    cells = [c["source"] for c in json.loads(NOTEBOOK.read_text())["cells"]]
-    code = ["".join(source) for source in cells[1:]]
-    window.voila(voila, code)
     return window
+
+
+@pytest.fixture
+def app(page, voila):
+    """The notebook as a Voila page."""
+    page.voila(voila, CODE)
+    return page
+
+
+@pytest.fixture(scope="session")
+def neck(files):
+    """An image and its mask under names that say so."""
+    for name, file in {"sub_T1w.nii": "img.nii", "sub_T1w_seg.nii": "rater.nii"}.items():
+        os.link(files / file, files / name)
+    return files / "sub_T1w.nii", files / "sub_T1w_seg.nii"
 
 
 def choose_own(app):
@@ -65,7 +79,7 @@ def temporary(app):
     )
 
 
-def test_bad_files_get_one_sentence_each_and_the_page_lives_on(app, bad, files):
+def test_bad_files_get_one_sentence_each_and_the_page_lives_on(app, bad, neck):
     folder, expected = bad
     before = temporary(app)
     choose_own(app)
@@ -78,10 +92,9 @@ def test_bad_files_get_one_sentence_each_and_the_page_lives_on(app, bad, files):
     app.shot("app-refuses")
     assert app.value("len(app.uploads)") == 0
 
-    other = nib.load(files / "truth.nii").slicer[:, :, 1:]
+    other = nib.load(neck[1]).slicer[:, :, 1:]
     other.to_filename(folder.parent / "other_T1w_seg.nii")
-    os.link(files / "img.nii", folder.parent / "sub_T1w.nii")
-    send(app, folder.parent / "sub_T1w.nii", folder.parent / "other_T1w_seg.nii")
+    send(app, neck[0], folder.parent / "other_T1w_seg.nii")
     app.until(lambda: app.value("len(app.uploads)"), 2)
     app.page.get_by_text("does not lie on the grid of sub_T1w.nii").wait_for()
     assert app.page.locator(PROBLEMS).count() == 0  # those of before are gone
@@ -93,14 +106,10 @@ def test_bad_files_get_one_sentence_each_and_the_page_lives_on(app, bad, files):
     assert temporary(app) == before
 
 
-def test_an_upload_is_compared_looked_at_and_taken_home(app, files):
+def test_an_upload_is_compared_looked_at_and_taken_home(app, neck):
     before = temporary(app)
     choose_own(app)
-    mask = files / "sub_T1w_seg.nii"
-    if not mask.exists():
-        os.link(files / "rater.nii", mask)
-        os.link(files / "img.nii", files / "sub_T1w.nii")
-    send(app, files / "sub_T1w.nii", mask)
+    send(app, *neck)
     app.until(lambda: app.value("[u.role for u in app.uploads]"), ["image", "mask"])
     app.page.get_by_label("Methods").select_option("agnostic")
     app.page.get_by_role("button", name="Segment and compare").click()
@@ -111,14 +120,13 @@ def test_an_upload_is_compared_looked_at_and_taken_home(app, files):
     csa = app.value("app.study.set_index('method').csa_mm2['my mask']")
     assert f"{csa:.1f}" in app.page.locator("table.dataframe").inner_text()
     assert app.value("[str(e) for e in app.study.error]") == ["", ""]
-    slice_ = app.value("app.stage.children[0].viewer.slice")
-    app.wheel(100)
-    app.until(lambda: app.value("app.stage.children[0].viewer.slice"), slice_ - 1)
+    slice_ = app.value(SLICE)
+    assert app.changes(lambda: app.wheel(100), SLICE) == slice_ - 1
     with app.page.expect_download() as report:
         app.page.get_by_role("button", name="Report (HTML)").click()
     page = report.value.path().read_text(encoding="utf-8")
     assert "CSA across contrasts" in page
-    assert str(files) not in page
+    assert str(neck[0].parent) not in page
     with app.page.expect_download() as table:
         app.page.get_by_role("button", name="Table (CSV)").click()
     assert table.value.path().read_text().count("\n") == 3
@@ -126,3 +134,42 @@ def test_an_upload_is_compared_looked_at_and_taken_home(app, files):
     app.page.get_by_role("button", name="Slices").click()
     app.until(lambda: app.page.locator(".cordviz-curve").count(), 0)
     app.page.wait_for_selector(".cordviz-viewer[data-state=ready] [data-plane=axial]")
+
+
+def test_a_reloaded_page_keeps_files_result_and_slice(page, lab, neck):
+    page.lab(lab, CODE)
+    choose_own(page)
+    send(page, *neck)
+    page.until(lambda: page.value("len(app.uploads)"), 2)
+    page.kernel.run("app.methods.value = ()")  # the mask alone is measured at once
+    page.page.get_by_role("button", name="Segment and compare").click()
+    page.page.wait_for_selector(".cordviz-curve[data-state=ready]")
+    areas = page.page.locator("table.dataframe").inner_text()
+    axial, slider = page.page.locator("[data-plane=axial]"), page.page.locator(".cordviz-slider")
+    click = lambda: page.page.locator(".cordviz-chart .nsewdrag").click()  # noqa: E731
+    press = lambda: axial.press("PageUp")  # noqa: E731
+    for act in (click, press, lambda: slider.fill("70")):
+        at = page.changes(act, SLICE)
+    page.reload()
+    page.page.wait_for_selector(".cordviz-curve[data-state=ready]")
+    assert page.page.locator("table.dataframe").inner_text() == areas
+    assert page.page.get_by_role("button", name="Remove").count() == 2
+    assert slider.input_value() == str(at)
+    page.changes(lambda: page.wheel(100), SLICE)
+
+
+def test_the_checks_fail_when_callbacks_are_cut(page, voila, neck):
+    whole = "if (!this.current) this.next();"
+    breaks = (
+        "from cordviz.app import App\nfrom cordviz.widgets.files import FileUpload\n"
+        f"assert {whole!r} in FileUpload._esm\n"
+        f"FileUpload._esm = FileUpload._esm.replace({whole!r}, '')\n"
+        "App._run = lambda *_: None"
+    )
+    page.voila(voila, [breaks, *CODE])
+    page.page.get_by_role("button", name="Segment and compare").click()
+    choose_own(page)
+    send(page, *neck)
+    with pytest.raises(AssertionError):
+        page.until(lambda: page.value("len(app.uploads)"), 2, seconds=3)
+    assert page.value("app.study is None")

@@ -26,6 +26,14 @@ def click(page, y):
 def test_clicks_drags_and_undo_make_discs_and_levels_at_once(window, lab, files, tmp_path):
     page = window.lab(lab, cells(files))
     assert not page.locator(".cordviz-rail").is_visible()
+    x, slider = window.value("view.cursor[0]"), page.locator(".cordviz-slider")
+    page.focus(SAGITTAL)
+    for act, expected in (
+        (lambda: window.wheel(100, SAGITTAL), x - 1),
+        (lambda: page.keyboard.press("PageUp"), x + 9),
+        (lambda: slider.fill(str(x)), x),
+    ):
+        assert window.changes(act, "view.cursor[0]", canvas=SAGITTAL) == expected
     for y, label in ((150, 3), (190, 4), (230, 5)):
         marks = window.changes(lambda y=y: click(page, y), "view._marks", canvas=SAGITTAL)
         assert marks[-1][0] == label

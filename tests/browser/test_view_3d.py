@@ -59,7 +59,7 @@ def drawn(window):
 
 
 @small
-def test_dragging_turns_the_cord_and_python_knows(ready, lab, files):
+def test_drag_key_wheel_and_slider_change_the_picture_and_python(ready, lab, files):
     page = ready.lab(lab, cells(files))
     drawn(ready)
     start = ready.value("[view.azimuth, view.elevation]")
@@ -68,6 +68,13 @@ def test_dragging_turns_the_cord_and_python_knows(ready, lab, files):
     )
     assert turned[0] != start[0]
     assert turned[1] != start[1]
+    acts = {
+        "view.azimuth": lambda: page.keyboard.press("l"),
+        "view.depth": lambda: ready.wheel(100, CANVAS),
+        "view.opacity": lambda: (page.focus(".noUi-handle"), page.keyboard.press("PageDown")),
+    }
+    for trait, act in acts.items():
+        ready.changes(act, trait, canvas=CANVAS, seconds=120)
     choose = lambda: page.get_by_label("Cut", exact=True).select_option("axial")  # noqa: E731
     assert ready.changes(choose, "view.cut", canvas=CANVAS, seconds=120) == "axial"
     before = ready.picture(CANVAS)

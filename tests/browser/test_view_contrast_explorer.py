@@ -45,6 +45,8 @@ def test_knobs_presets_and_switches_change_picture_areas_and_python(window, lab)
     assert areas(page)[0] == before[0]  # the cord is the same
     assert areas(page)[1:] != before[1:]
 
+    knob.focus()
+    assert window.changes(lambda: page.keyboard.press("PageDown"), "view.te_ms", canvas=SLICE) < te
     typed = page.get_by_label("TE in ms")
     window.changes(lambda: (typed.fill("80"), typed.press("Enter")), "view.te_ms", canvas=SLICE)
     assert window.value("view.te_ms") == 80
@@ -70,6 +72,9 @@ def test_knobs_presets_and_switches_change_picture_areas_and_python(window, lab)
 
     chip = page.locator("[data-outline=truth]")
     assert "truth" not in window.changes(chip.click, "view.shown", canvas=SLICE)
+    for amount, zoomed in ((100, False), (-100, True)):
+        turn = lambda amount=amount: window.wheel(amount, SLICE)  # noqa: E731
+        assert window.changes(turn, "view.zoom", canvas=SLICE) is zoomed
     window.changes(page.get_by_role("button", name="Zoom").click, "view.zoom", canvas=SLICE)
 
     # a hand that turns faster than any kernel: what is left is where it stopped
@@ -95,6 +100,7 @@ def test_knobs_presets_and_switches_change_picture_areas_and_python(window, lab)
 
     window.kernel.run("view.contrast = 'T1w'; view.ti_ms = 2500")
     page.get_by_text("Not a scan").wait_for()
+    assert 100 < window.memory_mb() < 700
 
 
 @pytest.mark.parametrize("window", [{"width": 700, "dark": True}], indirect=True)

@@ -32,13 +32,19 @@ def traces(page):
     )
 
 
-def click_curve(page, part):
+def place(page, part):
     page.locator(CURVE).scroll_into_view_if_needed()
     box = page.locator(f"{CURVE} .nsewdrag").bounding_box()
-    page.mouse.click(box["x"] + part * box["width"], box["y"] + 0.5 * box["height"])
+    return box["x"] + part * box["width"], box["y"] + 0.5 * box["height"]
 
 
-def test_a_click_on_the_curve_goes_to_that_slice_and_the_wheel_moves_the_line(window, lab, files):
+def click_curve(page, part):
+    page.mouse.click(*place(page, part))
+
+
+def test_curve_and_slices_follow_each_other_by_click_pointer_wheel_key_and_slider(
+    window, lab, files
+):
     page = drawn(window.lab(lab, cells(files)))
     first = window.changes(lambda: click_curve(page, 0.2), "view.viewer.slice")
     assert window.value("view.curve.slice") == first
@@ -47,6 +53,16 @@ def test_a_click_on_the_curve_goes_to_that_slice_and_the_wheel_moves_the_line(wi
     at = line(page)
     assert window.changes(lambda: window.wheel(-100), "view.curve.slice") == second + 1
     window.until(lambda: line(page) < at)
+    page.mouse.move(1, 1)  # the pointer alone moves the slice, too
+    page.focus(CURVE)
+    press = lambda: page.keyboard.press("ArrowRight")  # noqa: E731
+    assert window.changes(press, "view.viewer.slice") == second
+    window.until(lambda: line(page), at)
+    slider = page.locator(".cordviz-slider")
+    assert window.changes(lambda: slider.fill("60"), "view.curve.slice") == 60
+    window.until(lambda: line(page) != at)
+    point = lambda: page.mouse.move(*place(page, 0.5))  # noqa: E731
+    assert second < window.changes(point, "view.viewer.slice") < first
     window.kernel.run("view.viewer.slice = 100")
     page.get_by_text("slice 100:").wait_for()
 

@@ -78,6 +78,9 @@ def test_keys_do_not_reach_jupyterlab(window, lab, files):
 
 def test_python_moves_the_picture(window, lab, files):
     page = window.lab(lab, cells(files))
+    volume = window.value("sum(map(len, view.volume.packed()))")
+    assert window.received > volume
+    after = window.received
     for code in ("view.slice = 30", "view.cursor = (30, 40, 50)", "view.opacity = 0.9"):
         before = window.picture()
         window.kernel.run(code)
@@ -85,6 +88,7 @@ def test_python_moves_the_picture(window, lab, files):
     assert page.locator(".cordviz-number").inner_text().startswith("Axial 50")
     window.kernel.run("view.planes = 'sagittal'")
     window.until(page.locator(AXIAL).is_hidden)
+    assert window.received - after < volume / 20  # the volume comes once
 
 
 def test_play_runs_and_stops(window, lab, files):
