@@ -190,7 +190,8 @@ def test_real_discs_are_right_or_refused(shared_data, folder):
     image, mask = (shared_data / "real" / folder / f"{name}.nii.gz" for name in REAL[folder])
     try:
         found = find_discs(image, mask)
-    except DiscsNotFound:
+    except DiscsNotFound:  # two crops show too little of C2; whole necks must be found
+        assert "2014" not in folder
         return
     curve = fit_centerline(mask)
     discs = curve.slice_position(np.array(list(found.points_mm.values())))
