@@ -27,6 +27,7 @@ from .synthesis import synthesize
 
 WEIGHTS = Path(__file__).parents[1] / "segmentation" / "weights"
 PATCH = 96  # pixels, 58 mm: what the network sees at once
+CONSTANT = 0.6  # of the steps, at which the rate is constant; then it falls
 
 
 def train(
@@ -100,6 +101,8 @@ def _train(
         generator.set_state(kept["generator"].cpu())
         step, best = kept["step"], kept["best"]
     losses, saved, scores = [], time.monotonic(), {}
+    natural = plan.get("natural", 0.0)
+    late = plan.get("natural_late", natural)
     with tqdm(total=plan["steps"], initial=step, desc="training", disable=not progress) as bar:
         while step < plan["steps"]:
             for group in optimizer.param_groups:
@@ -108,7 +111,8 @@ def _train(
             image, cord, canal = (stored[k][picked].float() for k in ("image", "truth", "canal"))
             x, truth = synthesize(
                 image, cord / 255, canal / 255, size=PATCH, generator=generator,
-                any_contrast=plan.get("any_contrast", True), natural=plan.get("natural", 0.0),
+                any_contrast=plan.get("any_contrast", True),
+                natural=natural if step < CONSTANT * plan["steps"] else late,
             )  # fmt: skip
             with torch.autocast(device.type, torch.bfloat16, enabled=plan.get("bfloat16", True)):
                 logits = network(x)
@@ -264,5 +268,5 @@ def evaluate(network: Network, x: Tensor, truth: Tensor) -> dict[str, float]:
 
 
 def _schedule(step: int, steps: int) -> float:
-    """Rise over 300 steps, stay, then fall over the last 40 %: a run can be lengthened."""
-    return min((step + 1) / 300, 1.0, (steps - step) / (0.4 * steps)) + 1e-3
+    """Rise over 300 steps, stay, then fall: a run can be lengthened."""
+    return min((step + 1) / 300, 1.0, (steps - step) / ((1 - CONSTANT) * steps)) + 1e-3
