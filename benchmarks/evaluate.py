@@ -1,7 +1,7 @@
 """Every method on real images with cord masks: overlap, distance, area, agreement of contrasts.
 
     python benchmarks/evaluate.py [FOLDER ...] [--methods agnostic,deepseg,propseg]
-        [--weights FOLDER] [--pictures FOLDER] [--csv FILE] [--card NAME=FILE]
+        [--weights FOLDER] [--pictures FOLDER] [--csv FILE] [--cards FOLDER]
 
 FOLDER: BIDS-like sessions (spine-generic, gm-challenge) with ``*_seg`` masks; without one, the
 images that the development machines share. Dice at one half, average surface distance (mm) and
@@ -9,7 +9,7 @@ area ratio (soft sum over mask) count the slices that the mask covers. Agreement
 the contrasts of one session, of slice areas if they share a grid, else of the mean area.
 "seen" images are in the recipe of the agnostic network. What to expect of people not seen:
 --weights FOLDER takes NAME.pt and NAME.json from another folder, such as ``cordviz train fold_1``
-leaves them (its final.pt and final.json, renamed). --card adds these figures to a card.
+leaves them (its final.pt and final.json, renamed). --cards adds these figures to the cards.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ import cordviz as cv
 from cordviz import segmentation
 from cordviz.images import reorient, spacing_mm, voxels
 
+FAMILIES = ("t1", "t2", "t2s", "dwi")
+CONTRASTS = {"agnostic": FAMILIES} | {family: (family,) for family in FAMILIES}
 SHARED = {
     name.split(" as ")[0]: (image, mask, contrast)
     for name, (image, mask, contrast, *_) in reversed(CASES.items())
@@ -188,7 +190,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="folder of NAME.pt and NAME.json")
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--csv", type=Path)
-    parser.add_argument("--card", help="NAME=FILE: add the figures of method NAME to this card")
+    parser.add_argument("--cards", type=Path, help="folder of the NAME.json to add the figures to")
     parser.add_argument("--only", help="images whose name contains this")
     options = parser.parse_args()
     if options.weights:
@@ -204,25 +206,34 @@ def main() -> None:
                             else str(v) for v in shown.values()), flush=True)  # fmt: skip
     table = pd.DataFrame(rows).drop(columns="_area", errors="ignore")
     spread = agreement(rows)
-    scored = table.dropna(subset="dice")
+    scored = table[table["dice"].notna() | (table["split"] == "no mask")]
     how = {"dice": ["mean", "min"], "distance_mm": "mean", "area_ratio": "mean"}
     print(scored.groupby(["method", "split"]).agg(how).round(3))
     print(spread.to_string(index=False))
     if options.csv:
         table.to_csv(options.csv, index=False, float_format="%.4f")
-    if options.card:
-        name, file = options.card.split("=", 1)
-        card = json.loads(Path(file).read_text(encoding="utf-8"))
-        mine = scored[scored["method"] == name].set_index("image")
-        card["real"] = (
-            mine[["split", "dice", "distance_mm", "area_ratio"]].round(3).to_dict("index")
-        )
-        card["agreement"] = (
-            spread[spread["method"] == name].drop(columns="method").to_dict("records")
-        )
-        Path(file).write_text(
-            json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+    if options.cards:
+        write_cards(scored, spread, options.cards)
+
+
+def write_cards(scored: pd.DataFrame, spread: pd.DataFrame, folder: Path) -> None:
+    """Add the figures to the card of each network, of a specific one on images of its contrast."""
+    columns = ["split", "dice", "distance_mm", "area_ratio", "area_mm2", "slices"]
+    for name in ("agnostic", "t1", "t2", "t2s", "dwi"):
+        path = folder / f"{name}.json"
+        card = json.loads(path.read_text(encoding="utf-8"))
+        method = "agnostic" if name == "agnostic" else "deepseg"
+        mine = scored[(scored["method"] == method) & scored["contrast"].isin(CONTRASTS[name])]
+        rows = mine.set_index("image")[columns].round(3).to_dict("index")
+        card["real"] = {
+            image: {k: v for k, v in row.items() if pd.notna(v)} for image, row in rows.items()
+        }
+        if method == "agnostic":
+            card["agreement"] = (
+                spread[spread["method"] == name].drop(columns="method").to_dict("records")
+            )
+        text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -206,7 +206,8 @@ def test_the_mask_ends_where_the_cord_becomes_the_brain_stem():
 @pytest.mark.parametrize(
     "areas",
     [np.full(80, 110.0), [*np.full(40, 80.0), 200, 210, *np.full(37, 80.0)],  # a leak
-     [*np.full(40, 80.0), *np.full(30, 150.0), *np.full(60, 80.0)], np.full(30, 150.0)],
+     [*np.full(40, 80.0), *np.full(30, 200.0), *np.full(60, 80.0)], np.full(30, 200.0),
+     [*np.full(40, 80.0), *np.full(20, 137.0), *np.full(10, 55.0)]],
 )  # fmt: skip
 def test_nothing_else_is_taken_for_the_brain_stem(areas):
     mask = tube(areas)

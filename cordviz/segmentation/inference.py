@@ -16,7 +16,6 @@ from scipy import ndimage
 from .detection import STEP_MM as DETECTION_STEP_MM
 from .detection import STRIDE, best_path, cordness, make_slabs
 from .network import Network, load_network
-from .refinement import refine
 from .sampling import STEP_MM, cut_patches, paste_patches
 
 PATCH = 96  # pixels, 58 mm
@@ -27,7 +26,8 @@ LEAST_AREA_MM2 = 12.0  # of a slice that is taken to show the cord
 LEAST_CERTAINTY = 0.65  # mean of the better half of the probes: 0.83 and more on training and
 # validation images, 0.58 and less in noise and in crops of neck muscle
 BRIDGE_MM = 12.0  # the longest gap within the cord
-BRAIN_STEM_MM2 = 120.0  # no cord is as large: 77 ± 8 mm² where it is largest
+BRAIN_STEM_MM2 = 120.0  # no cord is as large: 77 ± 8 mm² where it is largest,
+PONS_MM2 = 160.0  # and no leak of the mask often larger
 ABOVE_MM = 40.0  # less than this follows above a brain stem: its upper end, badly seen
 MOVED_MM = 4.0  # a patch further off the cord than this is cut again
 SLAB_MM = 2.0  # thinner slices are averaged up to this
@@ -111,7 +111,6 @@ def segment_soft(
     shape = slabs.shape
     kept = _keep_cord(np.clip(paste_patches(patches, shape, spacing, center), 0, 1), step)
     kept = _without_brain_stem(kept, step)
-    kept = refine(slabs, step, kept)
     report()
     sd = None
     if uncertainty:
@@ -257,11 +256,14 @@ def _keep_cord(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
 def _without_brain_stem(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """End the mask where the cord, followed upwards, has become as wide as a brain stem."""
     area = mask.sum(axis=(0, 1)) * spacing[0] * spacing[1]
-    span = 2 * round(6 / spacing[2]) + 1  # a leak in a slice or two is none
-    wide = np.flatnonzero(ndimage.median_filter(area, span, mode="nearest") > BRAIN_STEM_MM2)
+    span = 2 * round(6 / spacing[2]) + 1
+    steady = ndimage.median_filter(area, span, mode="nearest")
+    wide = np.flatnonzero(steady > BRAIN_STEM_MM2)
     if wide.size == 0 or (np.flatnonzero(area)[-1] - wide[-1]) * spacing[2] > ABOVE_MM:
         return mask
     run = np.split(wide, np.flatnonzero(np.diff(wide) > 1) + 1)[-1]
+    if steady[run].max() < PONS_MM2:
+        return mask
     if not area[: run[0]].any():  # nothing but wide slices: whatever it is, no end of a cord
         return mask
     kept = mask.copy()
