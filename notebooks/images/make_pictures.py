@@ -17,6 +17,7 @@ study = study.replace({"method": names})
 figures = {
     "segmentation": cv.plot_segmentation(img, seg, levels=subject.levels(img)),
     "csa_by_contrast": cv.plot_csa_by_contrast(study, contrasts=SIX),
+    "explorer": cv.plot_contrast_explorer(contrast=("T1w", "T2w", "T2star")),
 }
 pngs, problem = png_figures(figures, scale=1.5)
 if problem:
