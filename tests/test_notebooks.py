@@ -2,16 +2,49 @@
 
 import os
 import re
+import shlex
+import subprocess
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pytest
 
+from cordviz._study_figures import PUBLISHED
+
+README = Path(__file__).parent.parent / "README.md"
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 COURSE = sorted(FOLDER.glob("0*.ipynb"))
 REAL = ("fetch_real", "CORDVIZ_SHARED_DATA")  # what a notebook asks for real images with
 SECONDS = 500  # of one cell; it takes a few, and this is no benchmark
+SIX = ("DWI", "T1w", "GRE-T1w", "MT-on", "T2w", "T2star")  # as notebooks list them
+#: Wrong answers: what to write instead of a part of a solution; its assertion must then fail.
+WRONG = {
+    "00": [
+        ("cv.guess_contrast(mystery, where)", "cv.guess_contrast(image, truth)"),
+        ('cv.closest_contrast("MT-off")', 'cv.closest_contrast("T2w")'),
+    ],
+    "01": [("angle_correction=False", "angle_correction=True")],
+    "02": [
+        ("cv.closest_contrast(name) for", '"t2s" for'),
+        ("cv.closest_contrast(name) for", '"t2" for'),
+        ('as_mt_on = segment(mt_off, "propseg", "t2s")', "as_mt_on = right"),
+    ],
+    "03": [("0.101 *", "0.08 *"), ("0.101 *", "0.125 *")],
+    "04": [("soft >= 0.5", "soft >= 0.7"), ("np.mean([far", "np.median([far")],
+    "05": [("16 *", "14 *"), ("16 *", "18 *"), ("3.0])", "3.0, 4.0])")],
+    "06": [("idxmax()", "idxmin()")],
+    "07": [("ddof=1", "ddof=0")],
+}
+TRY = """
+try:
+    exec({source!r}, dict(globals()))
+except AssertionError:
+    pass
+else:
+    raise RuntimeError({what!r} + " passed as an answer")
+"""
 
 
 def source_of(path):
@@ -24,7 +57,23 @@ def made_once(tmp_path_factory):
     return tmp_path_factory.mktemp("course")
 
 
-def execute(path, monkeypatch, **environment):
+def solutions_of(notebook):
+    return [cell for cell in notebook.cells if "solution" in cell.metadata.get("tags", [])]
+
+
+def with_wrong_answers(notebook, wrong):
+    """Put cells behind each solution that fail if a wrong answer passes its assertion."""
+    for cell in solutions_of(notebook):
+        tries = [(old, new) for old, new in wrong if old in cell.source]
+        assert tries, f"no wrong answer is tried on {cell.source}"
+        at = notebook.cells.index(cell) + 1
+        for old, new in tries:
+            code = TRY.format(source=cell.source.replace(old, new), what=new)
+            notebook.cells.insert(at, nbformat.v4.new_code_cell(code))
+    return notebook
+
+
+def execute(path, monkeypatch, wrong=None, **environment):
     """Run a notebook in a fresh kernel without a network; returns it with outputs."""
     from nbclient import NotebookClient
 
@@ -34,8 +83,9 @@ def execute(path, monkeypatch, **environment):
             monkeypatch.delenv(name)
     for name, value in environment.items():
         monkeypatch.setenv(name, str(value))
+    notebook = source_of(path) if wrong is None else with_wrong_answers(source_of(path), wrong)
     client = NotebookClient(
-        source_of(path), timeout=SECONDS, resources={"metadata": {"path": str(FOLDER)}}
+        notebook, timeout=SECONDS, resources={"metadata": {"path": str(FOLDER)}}
     )
     return client.execute()
 
@@ -90,17 +140,74 @@ def test_notebooks_are_committed_bare_and_in_small_steps(path):
 def test_exercises_have_a_collapsed_solution_that_asserts_its_answer(path):
     cells = source_of(path).cells
     exercises = [c for c in cells if c.cell_type == "markdown" and "★" in c.source]
-    solutions = [c for c in cells if "solution" in c.metadata.get("tags", [])]
+    solutions = solutions_of(source_of(path))
     assert len(exercises) == len(solutions) > 0
     for cell in solutions:
         assert "assert " in cell.source
         assert cell.metadata["jupyter"]["source_hidden"]
 
 
+@pytest.mark.parametrize(("number", "kinds"), [("03", ["specific"]), ("05", list(PUBLISHED))])
+def test_published_means_are_quoted_as_the_package_has_them(number, kinds):
+    path = next(FOLDER.glob(f"{number}_*.ipynb"))
+    code = "".join(cell.source for cell in source_of(path).cells if cell.cell_type == "code")
+    assert f"SIX = {list(SIX)}".replace("'", '"') in code
+    for kind in kinds:
+        assert ", ".join(f"{PUBLISHED[kind][name][0]:.2f}" for name in SIX) in code
+
+
+@pytest.mark.parametrize("path", COURSE, ids=lambda path: path.stem)
+def test_offsets_of_raters_are_called_an_input_with_the_run_at_zero_beside(path):
+    cells = source_of(path).cells
+    text = " ".join(" ".join(c.source.split()) for c in cells if c.cell_type == "markdown")
+    code = "".join(c.source for c in cells if c.cell_type == "code")
+    if any(word in code for word in (".rate(", "simulated rater", "deepseg")):
+        assert re.search(r"\ban (\*\*)?input\b", text)
+        assert "offset zero" in text.lower()
+
+
+def test_one_command_of_the_readme_makes_its_badges_work():
+    """They hold a placeholder, and say so, until somebody knows the address."""
+    text = README.read_text(encoding="utf-8")
+    if "OWNER" in text:
+        command = re.search(r"^> .* lead nowhere.*`(sed -i [^`]*) README\.md`", text, re.M)[1]
+        words = [*shlex.split(command.replace(" -i", "")), README]
+        text = subprocess.run(words, capture_output=True, check=True).stdout.decode()
+    assert "OWNER" not in text
+    assert "lead nowhere" not in text
+    link = r"^\[(\w+)\]: https://mybinder\.org/v2/gh/[\w-]+/cordviz/HEAD\?urlpath=(\S+)"
+    pages = re.findall(link, text, re.M)
+    assert {name: unquote(page) for name, page in pages} == {
+        "course": "lab/tree/notebooks/00_start_here.ipynb",
+        "app": "voila/render/notebooks/app.ipynb",
+    }
+    for name, page in pages:
+        assert f")][{name}]" in text
+        assert (README.parent / unquote(page).split("/", 2)[2]).is_file()
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "notebooks/TEACHING.md"])
+def test_links_of_the_pages_lead_somewhere(name):
+    page = README.parent / name
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_readme_shows_the_raters_at_offset_zero_beside_its_figure():
+    import cordviz as cv
+
+    means = cv.datasets.load_study_table().groupby(["method", "contrast"])["csa_mm2"].mean()
+    spans = (means.groupby("method").max() - means.groupby("method").min()).round(1)
+    text = " ".join(README.read_text(encoding="utf-8").replace("*", "").split())
+    published, zero = (spans[f"simulated rater ({kind} offsets)"] for kind in ("published", "zero"))
+    assert f"{published} mm² apart with these offsets, {zero} mm² with offset zero" in text
+
+
 @pytest.mark.notebook
 @pytest.mark.parametrize("path", COURSE, ids=lambda path: path.stem)
 def test_notebooks_run_on_what_the_package_makes(path, monkeypatch, made_once):
-    done = execute(path, monkeypatch, CORDVIZ_CACHE=made_once)
+    wrong = WRONG[path.stem[:2]]
+    done = execute(path, monkeypatch, wrong, CORDVIZ_CACHE=made_once)
     assert "simulated" in printed(done)
     assert figures(done)
 
