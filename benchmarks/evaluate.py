@@ -206,24 +206,23 @@ def main() -> None:
                             else str(v) for v in shown.values()), flush=True)  # fmt: skip
     table = pd.DataFrame(rows).drop(columns="_area", errors="ignore")
     spread = agreement(rows)
-    scored = table[table["dice"].notna() | (table["split"] == "no mask")]
     how = {"dice": ["mean", "min"], "distance_mm": "mean", "area_ratio": "mean"}
-    print(scored.groupby(["method", "split"]).agg(how).round(3))
+    print(table.dropna(subset="dice").groupby(["method", "split"]).agg(how).round(3))
     print(spread.to_string(index=False))
     if options.csv:
         table.to_csv(options.csv, index=False, float_format="%.4f")
     if options.cards:
-        write_cards(scored, spread, options.cards)
+        write_cards(table, spread, options.cards)
 
 
-def write_cards(scored: pd.DataFrame, spread: pd.DataFrame, folder: Path) -> None:
+def write_cards(table: pd.DataFrame, spread: pd.DataFrame, folder: Path) -> None:
     """Add the figures to the card of each network, of a specific one on images of its contrast."""
     columns = ["split", "dice", "distance_mm", "area_ratio", "area_mm2", "slices"]
     for name in ("agnostic", "t1", "t2", "t2s", "dwi"):
         path = folder / f"{name}.json"
         card = json.loads(path.read_text(encoding="utf-8"))
         method = "agnostic" if name == "agnostic" else "deepseg"
-        mine = scored[(scored["method"] == method) & scored["contrast"].isin(CONTRASTS[name])]
+        mine = table[(table["method"] == method) & table["contrast"].isin(CONTRASTS[name])]
         rows = mine.set_index("image")[columns].round(3).to_dict("index")
         card["real"] = {
             image: {k: v for k, v in row.items() if pd.notna(v)} for image, row in rows.items()

@@ -4,6 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -219,3 +220,30 @@ def test_noise_has_no_cord(shape):
     noise = np.random.default_rng(0).rayleigh(size=shape).astype(np.float32)
     with pytest.raises(ValueError, match="No spinal cord found"):
         segment_soft(noise, np.ones(3), WEIGHTS)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("name", "floor"), [("sct_testing_data/mt/mt0", 0.91), ("sct_testing_data/mt/mt1", 0.93)]
+)
+def test_dice_on_people_that_no_training_saw(shared_data, name, floor):
+    path = shared_data / "real" / f"{name}.nii.gz"
+    truth = nib.load(path.with_name(path.name.replace(".nii", "_seg.nii"))).get_fdata() > 0.5
+    hard = cv.segment_cord(path, threshold=0.5, progress=False).get_fdata() > 0
+    assert 2 * (hard & truth).sum() / (hard.sum() + truth.sum()) > floor
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sct_tutorial_data/multi_subject/data/sub-05/anat/sub-05_acq-MTon_MTS",
+        "gm_challenge_data/sub-9418/anat/sub-9418_run-1_T2starw",
+    ],
+)
+def test_the_throat_has_no_cord(shared_data, name):
+    img = reorient(nib.load(shared_data / "real" / f"{name}.nii.gz"))
+    cord = np.flatnonzero(cv.segment_cord(img, progress=False).get_fdata().any(axis=(0, 2)))
+    front = img.slicer[:, cord[-1] + int(12 / spacing_mm(img)[1]) :]
+    with pytest.raises(ValueError, match="No spinal cord found"):
+        cv.segment_cord(front, progress=False)

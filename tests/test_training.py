@@ -52,6 +52,11 @@ def examples(n=16, seed=0, **options):
     return synthesize(image, cord, canal, size=96, generator=generator, **options)
 
 
+def rim_of(truth):
+    """The pixels full of cord that are nearest to its edge."""
+    return (truth > 0.95) & (torch.nn.functional.avg_pool2d(truth, 7, 1, 3) < 0.8)
+
+
 def test_synthesis_keeps_soft_truths_and_changes_contrast():
     x, truth = examples(256)
     assert x.shape == truth.shape == (256, 1, 96, 96)
@@ -69,9 +74,17 @@ def test_synthesis_keeps_soft_truths_and_changes_contrast():
 
 def test_natural_examples_keep_their_contrast():
     x, truth = examples(64, natural=1.0)
-    inside = truth > 0.9
+    inside = rim_of(truth)  # grey matter, in the middle, changes
     cord = (x * inside).sum((1, 2, 3)) / inside.sum((1, 2, 3))
     assert (cord - 0.4).abs().max() < 0.15  # of 0.8 - 0.5 + 0.1, brightness changed a little
+
+
+def test_grey_matter_changes_and_the_edge_does_not():
+    x, truth = examples(256, natural=1.0)
+    core = torch.nn.functional.avg_pool2d(truth, 9, 1, 4) > 0.98
+    means = [(x * w).sum((1, 2, 3)) / w.sum((1, 2, 3)).clamp(min=1) for w in (core, rim_of(truth))]
+    differ = (means[0] - means[1]).abs()[core.any(3).any(2).any(1)]
+    assert 0.1 < (differ > 0.05).float().mean() < 0.5
 
 
 def test_the_same_seed_makes_the_same_examples():

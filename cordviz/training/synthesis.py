@@ -58,6 +58,7 @@ def synthesize(
         planes, _grid(draw, size, planes.shape[-1]), padding_mode="border", align_corners=False
     )
     x, cord, canal = planes.split(1, dim=1)
+    x = _change_grey_matter(x, cord, draw)
     kept, kept_cord = draw.chance(natural) & ~only_labels.view(-1, 1, 1, 1), cord
     acquired = x.clamp(min=0) ** torch.exp(draw.normal() * 0.1)
     if any_contrast:
@@ -147,12 +148,26 @@ def _map_intensities(x: Tensor, draw: _Draw) -> Tensor:
 
 def _contrast(x: Tensor, cord: Tensor) -> Tensor:
     """How much the cord differs from what is around it, in SDs of the patch, (B, 1, 1, 1)."""
+    return _step(x, cord).abs() / (x.std(dim=(2, 3), keepdim=True) + 1e-6)
+
+
+def _step(x: Tensor, cord: Tensor) -> Tensor:
+    """Mean of what is around the cord minus that of the cord, (B, 1, 1, 1)."""
     ring = _blur(cord, torch.full((len(x), 2), 3.0), reach=8) * (1 - cord)
     inside, outside = (
         (x * w).sum(dim=(2, 3), keepdim=True) / (w.sum(dim=(2, 3), keepdim=True) + 1e-3)
         for w in (cord, ring)
     )
-    return (inside - outside).abs() / (x.std(dim=(2, 3), keepdim=True) + 1e-6)
+    return outside - inside
+
+
+def _change_grey_matter(x: Tensor, cord: Tensor, draw: _Draw) -> Tensor:
+    """Make the middle of some cords more or less like what is around them; the edge stays.
+
+    In diffusion-weighted images of people white matter is a bright ring, as if it were fluid.
+    """
+    core = ((_blur(cord, torch.full((len(x), 2), 2.5), reach=8) - 0.6) / 0.3).clamp(0, 1)
+    return x + core * draw.uniform(-0.5, 0.5) * draw.chance(0.3) * _step(x, cord)
 
 
 def _repaint(x: Tensor, cord: Tensor, canal: Tensor, forced: Tensor, draw: _Draw) -> Tensor:
