@@ -26,7 +26,7 @@ from cordviz.images import reorient, spacing_mm, voxels
 
 CONTRASTS = ("T1w", "T2w", "T2star", "MT-on", "GRE-T1w", "DWI")
 ATROPHY_PERCENT = 2.0
-CERVICAL = {"fov": (64, 64, 70)}
+CERVICAL = {"fov": (64, 64, 120)}
 
 
 def use(weights: Path | None) -> None:
