@@ -24,7 +24,7 @@ LEVELS = 10  # at about so many heights the cord is looked for
 PROBES = 12  # slices on which the network judges a candidate for the cord
 LEAST_AREA_MM2 = 12.0  # of a slice that is taken to show the cord
 LEAST_CERTAINTY = 0.78  # mean of the better half of the probes: 0.85 and more with a cord, real or
-# simulated, 0.71 and less in noise and in parts of real images in front of or behind the neck's cord
+# simulated, 0.71 and less in noise and in what lies before and behind the cord of real images
 BRIDGE_MM = 12.0  # the longest gap within the cord
 BRAIN_STEM_MM2 = 120.0  # no cord is as large: 77 ± 8 mm² where it is largest,
 PONS_MM2 = 160.0  # and no leak of the mask often larger
