@@ -48,7 +48,8 @@ def to_page(notebook: Any, title: str) -> str:
     head = '<script src="plotly.min.js"></script></head>'
     exporter = HTMLExporter(embed_images=True)
     page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title}})
-    page = re.sub(r"<script[^>]* src=.https://[^>]*></script>", "", page)  # MathJax, RequireJS
+    page = re.sub(r"<script[^>]*\ssrc=.https://[^>]*>\s*</script>", "", page)  # MathJax, RequireJS
+    page = re.sub(r"<script>(?:(?!</script>).)*html-manager.*?</script>", "", page, flags=re.S)
     page = page.replace(".ipynb", ".html").replace("TEACHING.md", "TEACHING.html")
     return page.replace("</head>", head, 1).replace("</body>", FOLD, 1)
 

@@ -1,5 +1,6 @@
 """Notebooks run from top to bottom in a fresh kernel, offline, and are committed bare."""
 
+import importlib.util
 import os
 import re
 import shlex
@@ -201,6 +202,21 @@ def test_the_readme_shows_the_raters_at_offset_zero_beside_its_figure():
     text = " ".join(README.read_text(encoding="utf-8").replace("*", "").split())
     published, zero = (spans[f"simulated rater ({kind} offsets)"] for kind in ("published", "zero"))
     assert f"{published} mm² apart with these offsets, {zero} mm² with offset zero" in text
+
+
+def test_pages_of_the_site_load_no_script_from_another_host():
+    from nbconvert import HTMLExporter
+
+    spec = importlib.util.spec_from_file_location("make_site", FOLDER / "make_site.py")
+    make_site = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make_site)
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "a", "version_major": 2}}
+    cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", view)])
+    state = {"application/vnd.jupyter.widget-state+json": {"state": {"a": {}}}}
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": state})
+    foreign = r"""['"]https://[^'"]*(?:\.js\b|mathjax)"""
+    assert re.search(foreign, HTMLExporter().from_notebook_node(notebook)[0])
+    assert not re.search(foreign, make_site.to_page(notebook, "a view"))
 
 
 @pytest.mark.notebook
