@@ -113,7 +113,7 @@ def _slices(seed: int, contrast: str, weights: Path | None) -> np.ndarray:
     masks = (*cv.segment_cord(image, uncertainty=True, progress=False), truth)
     pixel = np.prod(spacing_mm(reorient(image))[:2])
     area, sd, true = (voxels(reorient(m)).sum(axis=(0, 1)) * pixel for m in masks)
-    return np.stack([area, true, sd])[:, true > 15]
+    return np.stack([area, true, sd])[:, (true > 15) & (true < 110)]  # no brain stem
 
 
 def cost(people: int, weights: Path | None) -> None:
