@@ -26,7 +26,7 @@ from .train import PATCH
 def segment_with(weights: Path, image: ImageLike, *, around: ImageLike) -> Nifti1Image:
     """Segment with the network in a file of `train`, as it is: told where the cord lies.
 
-    No search for the cord, no clean-up, no refinement of the edge: the picture of what a young
+    No search for the cord, no clean-up: the picture of what a young
     network has learnt. `cordviz.segment_cord` does all of that with the shipped networks.
 
     Parameters
