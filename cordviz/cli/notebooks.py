@@ -34,7 +34,9 @@ def _notebooks() -> Path:
         return source
     folder = Path.cwd() / "cordviz_notebooks"
     folder.mkdir(exist_ok=True)
-    for file in sorted((package / "notebooks").glob("*.ipynb")):
+    for file in sorted((package / "notebooks").iterdir()):
+        if file.suffix not in (".ipynb", ".md"):
+            continue
         if not (folder / file.name).exists():  # work done in an older copy is never replaced
             with atomic_path(folder / file.name) as temporary:
                 shutil.copyfile(file, temporary)

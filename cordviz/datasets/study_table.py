@@ -25,7 +25,8 @@ def load_study_table() -> pd.DataFrame:
     contrast-specific methods (propseg, deepseg), by the agnostic one and by simulated raters,
     over C2–C3. The raters' published offsets are an input and no finding: their run with zero
     offsets stands beside it. Rebuilt by ``python benchmarks/study_table.py`` in a clone;
-    ``cordviz compare --simulated 12 -o study`` makes the same areas, with figures and a report.
+    ``cordviz compare --simulated 12 --methods propseg,deepseg,agnostic,raters -o study`` makes the
+    same areas, with figures and a report.
 
     Returns
     -------

@@ -5,7 +5,8 @@ Arrays are in RAS order, shape (X, Y, Z); positions are in mm from the centre of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,20 @@ CHANGES: tuple[dict[str, Any], ...] = (  # what must not change the result, but 
 )  # fmt: skip
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Work on one core: small planes gain little from more, and on a busy machine, or one that
+    shows more cores than it lends, threads wait for each other for seconds.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@_one_thread()
 def segment_soft(
     data: np.ndarray,
     spacing: np.ndarray,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -221,8 +220,7 @@ class ContrastExplorer(anywidget.AnyWidget):
             if method != "agnostic" and "agnostic" not in self.areas:
                 self._measure("agnostic")  # what is suggested hangs on it
             family = "" if method == "agnostic" else self._family()
-            with _one_thread():
-                outline = self.phantom.outline(self._shot, method, family)
+            outline = self.phantom.outline(self._shot, method, family)
             area = None if outline.mask is None else round(self._shot.area_mm2(outline.mask), 3)
             with self.hold_sync():
                 if method == "agnostic":
@@ -292,19 +290,6 @@ class ContrastExplorer(anywidget.AnyWidget):
         for name in proposal.value:
             check_choice(name, tuple(choices), proposal.trait.name)
         return [name for name in choices if name in proposal.value]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """A slice is 16 ms of work: on a busy machine threads wait for each other for a second."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _rows(image: Nifti1Image) -> np.ndarray:
