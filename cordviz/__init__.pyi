@@ -1,8 +1,5 @@
 from . import datasets as datasets
 from ._version import __version__ as __version__
-from .comparison_plots import plot_comparison as plot_comparison
-from .comparison_plots import plot_contrast_explorer as plot_contrast_explorer
-from .contrast_sheet import plot_contrasts as plot_contrasts
 from .contrasts import closest_contrast as closest_contrast
 from .contrasts import guess_contrast as guess_contrast
 from .disc_detection import find_discs as find_discs
@@ -14,7 +11,11 @@ from .morphometry import aggregate_shape as aggregate_shape
 from .morphometry import mean_csa as mean_csa
 from .morphometry import measure_shape as measure_shape
 from .morphometry import save_sct_csv as save_sct_csv
+from .plots import plot_3d as plot_3d
 from .plots import plot_agreement as plot_agreement
+from .plots import plot_comparison as plot_comparison
+from .plots import plot_contrast_explorer as plot_contrast_explorer
+from .plots import plot_contrasts as plot_contrasts
 from .plots import plot_csa_by_contrast as plot_csa_by_contrast
 from .plots import plot_csa_profile as plot_csa_profile
 from .plots import plot_discs as plot_discs
@@ -23,7 +24,6 @@ from .plots import plot_soft_truth as plot_soft_truth
 from .segmentation import segment_cord as segment_cord
 from .simulation import simulate_subject as simulate_subject
 from .soft_truth import average_soft_truth as average_soft_truth
-from .surface import plot_3d as plot_3d
 from .variability import compare_contrasts as compare_contrasts
 from .variability import summarize_variability as summarize_variability
 from .views import label_discs as label_discs

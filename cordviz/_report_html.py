@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._panels import CONTOUR_COLOURS, level_name
 from ._sessions import Item
 from ._statistics import AREAS, FEWEST
-from ._study_figures import RATER, shown_name
 from ._summary import Variability, mean_sd, subjects_needed
-from ._tiles import CordView
 from ._version import __version__
+from .contrasts import shown_name
 from .images import load_mask
+from .levels import level_name
+from .plots.study_panels import RATER
+from .plots.style import CONTOUR_COLOURS
+from .plots.tiles import CordView
 from .segmentation import METHODS
 
 if TYPE_CHECKING:

@@ -90,6 +90,11 @@ DISPLAY_NAMES = {"T2star": "T2*w", "t2s": "T2*w", "t1": "T1w", "t2": "T2w", "dwi
 _FAMILY_OF = {name: family for family in FAMILIES.values() for name in family.names}
 
 
+def shown_name(contrast: str) -> str:
+    """Write a contrast as figures do: T2star → T2*w."""
+    return DISPLAY_NAMES.get(contrast, contrast)
+
+
 def contrast_family(name: str) -> Family:
     """Return the visual family of a contrast.
 

@@ -253,3 +253,11 @@ def _level_between(labels: list[int]) -> np.ndarray:
             stacklevel=3,
         )
     return np.array([*level, labels[-1] - 1], np.uint8)
+
+
+def level_name(level: int) -> str:
+    """Anatomical name of a vertebral level: 2 → C2, 8 → T1, 20 → L1."""
+    for first, letter in ((20, "L"), (8, "T"), (1, "C")):
+        if level >= first and level <= 24:
+            return f"{letter}{level - first + 1}"
+    return str(level)

@@ -22,8 +22,8 @@ from ._report_html import (
     what,
 )
 from ._sct_csv import save_sct_csv
-from ._study_figures import shown_name
 from ._summary import Variability, summarize_variability
+from .contrasts import shown_name
 from .morphometry import aggregate_shape
 from .plots import plot_agreement, plot_csa_by_contrast, plot_csa_profile
 from .variability import compare_images, slices_of, study_of

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from cordviz.app import MINE, OWN, App
+from cordviz.app.page import MINE, OWN, App
 from cordviz.widgets.files import FileUpload
 
 
@@ -91,7 +91,7 @@ def test_what_goes_wrong_is_said_and_nothing_is_left(app, neck, monkeypatch):
         os.remove(os.path.join(tempfile.gettempdir(), "made"))
         raise MemoryError("no room <b>left</b>")
 
-    monkeypatch.setattr("cordviz.app.write_report", breaks)
+    monkeypatch.setattr("cordviz.app.page.write_report", breaks)
     app._run()
     assert "no room &lt;b&gt;left&lt;/b&gt;" in app.message.value
     assert not app.go.disabled

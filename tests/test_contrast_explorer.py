@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import cordviz as cv
-from cordviz._phantom import Settings, phantom_slice
 from cordviz.images import voxels
+from cordviz.plots.phantom import Settings, phantom_slice
 
 
 @pytest.fixture(scope="module")

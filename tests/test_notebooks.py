@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import nbformat
 import pytest
 
-from cordviz._study_figures import PUBLISHED
+from cordviz.plots.study_panels import PUBLISHED
 
 README = Path(__file__).parent.parent / "README.md"
 FOLDER = Path(__file__).parent.parent / "notebooks"

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
-from cordviz._panels import level_name, png_uri
-from cordviz._tiles import CordView
 from cordviz.images import load_image, load_mask
+from cordviz.levels import level_name
 from cordviz.plots import plot_csa_profile, plot_segmentation
+from cordviz.plots.panels import png_uri
+from cordviz.plots.tiles import CordView
 
 SPACING = (0.8, 0.6, 2.5)  # RAS, mm
 MARKS = {"L": 300, "A": 60, "P": 300}  # brightness of a bead on each side

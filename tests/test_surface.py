@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from cordviz.surface import cord_surface, plot_3d
+from cordviz.plots.surface import cord_surface, plot_3d
 from cordviz.views import view_3d
 
 SPACING = (0.8, 0.6, 2.5)
@@ -110,9 +110,9 @@ def test_bad_options_are_refused(tube, options, error, message):
 
 
 def test_without_ipyniivue_there_is_the_static_figure_and_a_hint(tube, monkeypatch):
-    import cordviz.views
+    import cordviz.views.image
 
-    monkeypatch.setattr(cordviz.views, "installed", lambda module: module != "ipyniivue")
+    monkeypatch.setattr(cordviz.views.image, "installed", lambda module: module != "ipyniivue")
     monkeypatch.setattr(builtins, "__import__", _refusing(builtins.__import__))
     with pytest.warns(UserWarning, match=r"cordviz\[lab\]"):
         fig = view_3d(tube[0], tube[1])

@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from cordviz.uploads import (
+from cordviz.app.uploads import (
     MOST_VOXELS,
     check_name,
     contrast_of,

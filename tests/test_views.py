@@ -17,8 +17,8 @@ from PIL import Image
 from cordviz.images import load_image, load_mask
 from cordviz.levels import levels_from_discs, slice_levels
 from cordviz.morphometry import measure_shape
+from cordviz.plots.volume import Volume
 from cordviz.views import label_discs, view_csa, view_segmentation
-from cordviz.widgets.volumes import Volume
 
 SPACING = (0.8, 0.6, 2.5)  # RAS, mm
 

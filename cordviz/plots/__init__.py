@@ -1,14 +1,18 @@
-"""Static figures (plotly) of masks and of the area along the cord: they work without a kernel."""
+"""Static figures (plotly) of masks, areas and studies: they work without a kernel."""
 
-from .area import plot_agreement, plot_csa_by_contrast, plot_csa_profile
-from .image import plot_discs, plot_segmentation, plot_soft_truth
-from .style import FONT, LINE_COLOURS, PAGE
+from .comparison import plot_comparison, plot_contrast_explorer
+from .contrasts import plot_contrasts
+from .profile import plot_csa_profile
+from .segmentation import plot_discs, plot_segmentation, plot_soft_truth
+from .study import plot_agreement, plot_csa_by_contrast
+from .surface import plot_3d
 
 __all__ = [
-    "FONT",
-    "LINE_COLOURS",
-    "PAGE",
+    "plot_3d",
     "plot_agreement",
+    "plot_comparison",
+    "plot_contrast_explorer",
+    "plot_contrasts",
     "plot_csa_by_contrast",
     "plot_csa_profile",
     "plot_discs",

@@ -9,18 +9,18 @@ import anywidget
 import numpy as np
 import traitlets as t
 
-from .._panels import CONTOUR_COLOURS
 from .._statistics import AREAS
 from .._study_images import StudyImages
 from .._validation import check_choice
 from ..contrasts import DISPLAY_NAMES
 from ..plots import plot_csa_by_contrast, plot_csa_profile
+from ..plots.style import CONTOUR_COLOURS
+from ..plots.volume import Volume
 from .csa_curve import HUES, page_figure, plotly_code
 from .slice_viewer import source
 from .still_explorer import comparison_png
 from .stills import show_with_still
 from .traits import Choice
-from .volumes import Volume
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,9 @@ import anywidget
 import numpy as np
 import traitlets as t
 
-from .._panels import CONTOUR_COLOURS
-from .._phantom import (
+from .._validation import check_choice
+from ..images import voxels
+from ..plots.phantom import (
     EFFECTS,
     GRID,
     LOOKS,
@@ -23,15 +24,14 @@ from .._phantom import (
     check_told,
     preset,
 )
-from .._validation import check_choice
-from ..images import voxels
+from ..plots.style import CONTOUR_COLOURS
+from ..plots.volume import ONE
 from ..simulation.sequences import PRESETS
 from .knobs import KNOBS, RANGES, page_presets
 from .slice_viewer import source
 from .still_explorer import explorer_png
 from .stills import show_with_still
 from .traits import Choice
-from .volumes import ONE
 
 if TYPE_CHECKING:
     import pandas as pd

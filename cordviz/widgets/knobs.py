@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._phantom import EFFECTS, preset
 from ..contrasts import DISPLAY_NAMES
+from ..plots.phantom import EFFECTS, preset
 from ..simulation.sequences import PRESETS
 
 #: Name and unit of each knob, and whether its slider is logarithmic.

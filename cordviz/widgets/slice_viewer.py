@@ -12,9 +12,9 @@ import numpy as np
 import traitlets as t
 
 from .._validation import check_choice
+from ..plots.volume import Volume
 from .stills import show_with_still, slices_png
 from .traits import Choice, Fraction
-from .volumes import Volume
 
 PLANES = ("axial", "sagittal", "coronal", "linked")
 CONVENTIONS = ("radiological", "neurological")

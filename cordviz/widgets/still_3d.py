@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..surface import COLOURS, Surface, colour_range
+from ..plots.surface import COLOURS, Surface, colour_range
 from .stills import encode
 
 SIZE_PX = (420, 400)

@@ -15,12 +15,12 @@ import nibabel as nib
 import numpy as np
 import traitlets as t
 
-from ..surface import Surface
+from ..plots.surface import Surface
+from ..plots.volume import Volume
 from .slice_viewer import source
 from .still_3d import surface_png
 from .stills import show_with_still
 from .traits import Choice, Fraction
-from .volumes import Volume
 
 #: Where the image is cut open: azimuth and elevation of what is taken away.
 CUTS = {"none": None, "sagittal": (270, 0), "coronal": (180, 0), "axial": (0, 90)}

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._export import installed
-from ._panels import CONTOUR_COLOURS
-from ._validation import check_choice, check_same_grid
-from .comparison_views import view_comparison, view_contrast_explorer
-from .images import ImageLike, load_image, load_mask, read_image
-from .levels import slice_levels
+from .._export import installed
+from .._validation import check_choice, check_same_grid
+from ..images import ImageLike, load_image, load_mask, read_image
+from ..levels import slice_levels
+from ..plots.style import CONTOUR_COLOURS
+from .study import view_comparison, view_contrast_explorer
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     from nibabel.nifti1 import Nifti1Image
 
-    from .widgets.csa_view import CsaView
-    from .widgets.disc_labeller import DiscLabeller
-    from .widgets.slice_viewer import SliceViewer
-    from .widgets.view_3d import View3D
+    from ..widgets.csa_view import CsaView
+    from ..widgets.disc_labeller import DiscLabeller
+    from ..widgets.slice_viewer import SliceViewer
+    from ..widgets.view_3d import View3D
 
 __all__ = [
     "label_discs",
@@ -178,9 +178,9 @@ def view_csa(
     >>> float(view.table().area_mm2.mean())
     69.0
     """
-    from .widgets.csa_curve import CsaCurve
-    from .widgets.csa_view import CsaView
-    from .widgets.traits import checked
+    from ..widgets.csa_curve import CsaCurve
+    from ..widgets.csa_view import CsaView
+    from ..widgets.traits import checked
 
     image, masks = _load(img, seg)
     names = _levels_list(levels, image)
@@ -246,7 +246,7 @@ def label_discs(
     >>> [view.levels[k] for k in (50, 30, 10)], view.next_label
     ([2, 3, 4], 5)
     """
-    from .widgets.disc_labeller import DiscLabeller
+    from ..widgets.disc_labeller import DiscLabeller
 
     image = load_image(img)
     mask = None if seg is None else load_mask(seg)
@@ -318,7 +318,7 @@ def view_3d(
     >>> view.azimuth
     120.0
     """
-    from .surface import cord_surface, plot_3d
+    from ..plots.surface import cord_surface, plot_3d
 
     image, masks = _load(img, seg)
     first = next(iter(masks.values()))
@@ -329,9 +329,9 @@ def view_3d(
             stacklevel=2,
         )
         return plot_3d(image, first)
-    from .widgets.traits import checked
-    from .widgets.view_3d import View3D
-    from .widgets.volumes import Volume
+    from ..plots.volume import Volume
+    from ..widgets.traits import checked
+    from ..widgets.view_3d import View3D
 
     return checked(
         View3D,
@@ -374,9 +374,9 @@ def _viewer(
     widget: Any = None,
     **traits: Any,
 ) -> Any:
-    from .widgets.slice_viewer import SliceViewer
-    from .widgets.traits import checked
-    from .widgets.volumes import Volume
+    from ..plots.volume import Volume
+    from ..widgets.slice_viewer import SliceViewer
+    from ..widgets.traits import checked
 
     volume = Volume.of(image, masks, crop_mm=crop_mm)
     title = f"Spinal cord with {', '.join(masks)}" if masks else "Spinal cord"

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._panels import CONTOUR_COLOURS, add_panel, mark_sides, scale_bar
-from ._phantom import METHODS, OUTLINES, Settings, check_told, phantom_slice
-from ._statistics import AREAS
-from ._study_images import StudyImages
-from ._tiles import Picture
-from ._validation import check_choice
-from .contrasts import DISPLAY_NAMES
-from .images import voxels
-from .plots import FONT, PAGE
-from .widgets.volumes import ONE, Volume
+from .._statistics import AREAS
+from .._study_images import StudyImages
+from .._validation import check_choice
+from ..contrasts import DISPLAY_NAMES
+from ..images import voxels
+from .panels import add_panel, mark_sides, scale_bar
+from .phantom import METHODS, OUTLINES, Settings, check_told, phantom_slice
+from .style import CONTOUR_COLOURS, FONT, PAGE
+from .tiles import Picture
+from .volume import ONE, Volume
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-    from .simulation.subject import Subject
+    from ..simulation.subject import Subject
 
 HALF_MM = 14.0  #: in view around the cord
 COLUMNS, GAP, LINE, SIDES = 3, 16, 19, 24  #: panels in a row; px between them, per line, above

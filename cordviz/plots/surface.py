@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._panels import FAINT, level_name
-from ._validation import check_same_grid
-from .centerline import mask_in_las, slice_centres
-from .images import ImageLike, load_image, load_mask, read_image
-from .levels import slice_levels
-from .morphometry import measure_shape
-from .plots import FONT
+from .._validation import check_same_grid
+from ..centerline import mask_in_las, slice_centres
+from ..images import ImageLike, load_image, load_mask, read_image
+from ..levels import level_name, slice_levels
+from ..morphometry import measure_shape
+from .style import FAINT, FONT
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

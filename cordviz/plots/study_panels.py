@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._panels import FAINT, INK
-from .contrasts import DISPLAY_NAMES
+from .style import FAINT, INK
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,11 +68,6 @@ def method_panels(
     )
     places = [{"row": n // columns + 1, "col": n % columns + 1} for n in range(len(methods))]
     return fig, places
-
-
-def shown_name(contrast: str) -> str:
-    """Write a contrast as figures do: T2star → T2*w."""
-    return DISPLAY_NAMES.get(contrast, contrast)
 
 
 def spread(count: int, width: float) -> np.ndarray:

@@ -1,124 +1,28 @@
-"""Figures of the cross-sectional area: along the cord, by contrast, agreement."""
+"""Figures of a study: areas by contrast, and how two contrasts agree."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._panels import FAINT, INK
-from .._profiles import add_curve, add_norms, bands_of, mark_bands, profile
 from .._statistics import AREAS, complete_cases
-from .._study_figures import (
+from .._validation import check_choice
+from ..contrasts import shown_name
+from .study_panels import (
     add_contrast,
     add_differences,
     add_pairs,
     add_published,
     footnote,
     method_panels,
-    shown_name,
 )
-from .._validation import check_choice
-from .style import FONT, LINE_COLOURS, PAGE
+from .style import FONT, INK, LINE_COLOURS, PAGE
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
-
-
-def plot_csa_profile(
-    table: pd.DataFrame | Mapping[str, pd.DataFrame],
-    *,
-    norms: bool = True,
-    sex: str | None = None,
-    title: str | None = None,
-) -> go.Figure:
-    """Show the cross-sectional area (CSA) along the cord, with levels and healthy norms.
-
-    Parameters
-    ----------
-    table : DataFrame or mapping of name to DataFrame
-        Per-slice tables of `measure_shape` (columns slice, level, area_mm2, length_mm). Several
-        tables share one axis: 0 mm is the border of C2 and C3 if every table has both, else the
-        top of each mask. The bands of levels are those of the first table.
-    norms : bool
-        Show percentiles of 203 healthy adults per level, C1 to T1 (T2-weighted, 0.8 mm).
-    sex : {"F", "M"}, optional
-        Norms of 98 women or 105 men instead of all.
-    title : str, optional
-        Heading of the figure.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        CSA in mm² over the distance along the cord in mm, superior on the left. Slices without
-        a value are gaps in the line. Dashes: mean over the slices of C2–C3.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Not a per-slice table, or no area in it.
-
-    Notes
-    -----
-    Norms: Valošek, Bédard et al. 2024, https://doi.org/10.1162/imag_a_00075, percentiles per
-    vertebral level computed from the PAM50-normalized-metrics tables (MIT licence). They hold
-    for that contrast and that segmentation method: another one shifts CSA by several percent.
-    By the convention of `levels_from_discs` the lowest level given reaches to the mask's end.
-
-    Examples
-    --------
-    >>> import cordviz as cv, pandas as pd
-    >>> table = pd.DataFrame({"slice": [0, 1, 2, 3], "level": [3, 3, 2, 2],
-    ...                       "area_mm2": [73.0, 72, 71, 70], "length_mm": 5.0})
-    >>> fig = cv.plot_csa_profile(table)
-    >>> [float(x) for x in fig.data[-1].x]
-    [-7.5, -2.5, 2.5, 7.5]
-    """
-    import plotly.graph_objects as go
-
-    check_choice("all" if sex is None else sex, ("all", "F", "M"), "sex")
-    tables = dict(table) if isinstance(table, Mapping) else {"CSA": table}
-    if not tables:
-        raise ValueError("Expected at least one table, got an empty mapping.")
-    curves = {name: profile(one, name) for name, one in tables.items()}
-    at_border = all({2, 3} <= set(curve["level"]) for curve in curves.values())
-    if at_border:
-        for curve in curves.values():
-            edges = curve["x_mm"] - curve["length_mm"] / 2
-            curve["x_mm"] -= edges[curve["level"] == 3].min()
-    bands = bands_of(next(iter(curves.values())))
-    fig = go.Figure()
-    if norms and bands:
-        add_norms(fig, bands, "all" if sex is None else sex)
-    for number, (name, curve) in enumerate(curves.items()):
-        colour = LINE_COLOURS[number % len(LINE_COLOURS)]
-        add_curve(fig, curve, name, colour)
-    mark_bands(fig, bands)
-    zero = "C2–C3 border" if at_border else "top of the mask"
-    axis = {
-        "showgrid": False,
-        "zeroline": False,
-        "ticks": "outside",
-        "tickcolor": FAINT,
-        "linecolor": FAINT,
-        "showline": True,
-    }
-    fig.update_layout(
-        width=860,
-        height=430,
-        title={"text": title, "x": 0.02, "y": 0.96} if title else None,
-        font={**FONT, "size": 13},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        margin={"l": 64, "r": 20, "t": 96 if title else 66, "b": 56},
-        legend={"orientation": "h", "x": 0, "y": 1.08, "yanchor": "bottom"},
-        hovermode="closest",
-        xaxis={**axis, "title": f"distance below the {zero} along the cord (mm)"},
-        yaxis={**axis, "title": "CSA (mm²)", "showgrid": True, "gridcolor": "#E3E7EA"},
-    )
-    return fig
 
 
 def plot_csa_by_contrast(

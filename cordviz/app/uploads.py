@@ -13,9 +13,9 @@ import nibabel as nib
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
-from ._validation import check_same_grid
-from .contrasts import contrast_family
-from .images import load_image, load_mask, read_image
+from .._validation import check_same_grid
+from ..contrasts import contrast_family
+from ..images import load_image, load_mask, read_image
 
 LIMIT_MB = 200  #: of all files together
 MOST_VOXELS = 64_000_000  #: of an image: 256 MB in memory as float32

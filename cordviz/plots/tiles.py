@@ -9,7 +9,7 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Image
 from scipy.ndimage import gaussian_filter1d
 
-from .images import reorient, spacing_mm, voxels
+from ..images import reorient, spacing_mm, voxels
 
 WINDOW_MM = 20.0  #: over which brightness adapts along the cord
 MARGIN_MM = 10.0  #: kept around the cord, so that CSF and the canal are in view
@@ -48,6 +48,7 @@ class CordView:
     """
 
     def __init__(self, image: Nifti1Image, masks: Mapping[str, Nifti1Image]) -> None:
+        """Take masks on the grid of the image."""
         las = reorient(image, "LAS")
         self.data = voxels(las)
         self.spacing = spacing_mm(las)

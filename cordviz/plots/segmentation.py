@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._panels import (
-    FAINT,
+from .._validation import check_same_grid
+from ..images import ImageLike, load_image, load_mask, read_image
+from ..levels import read_discs, slice_levels
+from .panels import (
     add_panel,
     best_columns,
     mark_levels,
@@ -17,12 +19,9 @@ from .._panels import (
     mark_tiles,
     scale_bar,
 )
-from .._soft_truth_figure import Steps, draw
-from .._tiles import CordView
-from .._validation import check_same_grid
-from ..images import ImageLike, load_image, load_mask, read_image
-from ..levels import read_discs, slice_levels
-from .style import FONT, PAGE
+from .soft_truth import Steps, draw
+from .style import FAINT, FONT, PAGE
+from .tiles import CordView
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -181,7 +180,7 @@ def plot_discs(
     >>> "C4" in [text.text for text in fig.layout.annotations]
     True
     """
-    from .._disc_figure import disc_figure
+    from .discs import disc_figure
 
     image, mask = load_image(img), load_mask(seg)
     check_same_grid(mask, image, "mask", "image")

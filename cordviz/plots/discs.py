@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
-from ._panels import FAINT, INK, add_panel, level_name, mark_sides, scale_bar
-from ._tiles import CordView
-from .images import reoriented_affine
+from ..images import reoriented_affine
+from ..levels import level_name
+from .panels import add_panel, mark_sides, scale_bar
+from .style import FAINT, INK
+from .tiles import CordView
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

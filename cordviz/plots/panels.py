@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._tiles import Picture
+from ..levels import level_name
+from .style import CONTOUR_COLOURS, FAINT, INK
+from .tiles import Picture
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-#: Told apart by colour-blind readers (after Okabe and Ito 2008) on grey images.
-CONTOUR_COLOURS = ("#FFA300", "#56B4E9", "#2FD6A0", "#F0E442", "#F28CC0")
-INK, FAINT = "#26323B", "#87929B"
 HALF = 125  #: half a voxel of cord in `Picture.masks`
 
 
@@ -159,6 +158,7 @@ def mark_levels(
 
 
 def mark_sides(fig: go.Figure, picture: Picture, number: int, letters: str, what: str) -> None:
+    """Letters of both sides above a picture, and what it is between them."""
     width = picture.size_mm[0]
     above = {"yanchor": "bottom", "yshift": 3, "font": {"size": 12}}
     _write(fig, number, 0, 0, letters[0], xanchor="left", **above)
@@ -176,11 +176,3 @@ def scale_bar(fig: go.Figure, corner: tuple[float, float], scale: float, length_
     text = {"text": f"{length_mm:g} mm", "showarrow": False, "font": {"size": 11}, "borderpad": 0}
     place = {"xref": "paper", "yref": "paper", "x": x, "y": y}
     fig.add_annotation(**text, **place, xanchor="left", yanchor="top", yshift=-4)
-
-
-def level_name(level: int) -> str:
-    """Anatomical name of a vertebral level: 2 → C2, 8 → T1, 20 → L1."""
-    for first, letter in ((20, "L"), (8, "T"), (1, "C")):
-        if level >= first and level <= 24:
-            return f"{letter}{level - first + 1}"
-    return str(level)

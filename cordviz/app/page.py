@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
-from .contrasts import closest_contrast
-from .datasets import STUDY_CONTRASTS, load_simulated_study
-from .images import load_mask, on_grid, voxels
-from .levels import levels_from_discs
-from .report import write_report
-from .segmentation import METHODS, segment_cord
+from ..contrasts import closest_contrast
+from ..datasets import STUDY_CONTRASTS, load_simulated_study
+from ..images import load_mask, on_grid, voxels
+from ..levels import levels_from_discs
+from ..report import write_report
+from ..segmentation import METHODS, segment_cord
+from ..variability import compare_contrasts
+from ..views import view_3d, view_csa, view_segmentation
+from ..widgets.files import FileDownload, FileUpload
 from .uploads import (
     CONTRASTS,
     LIMIT_MB,
@@ -26,9 +29,6 @@ from .uploads import (
     read_upload,
     same_grid,
 )
-from .variability import compare_contrasts
-from .views import view_3d, view_csa, view_segmentation
-from .widgets.files import FileDownload, FileUpload
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._validation import check_choice
-from .contrasts import CONTRASTS, FAMILIES, closest_contrast, guess_contrast
-from .images import on_grid, spacing_mm, voxels
-from .simulation.sequences import PRESETS
+from .._validation import check_choice
+from ..contrasts import CONTRASTS, FAMILIES, closest_contrast, guess_contrast
+from ..images import on_grid, spacing_mm, voxels
+from ..simulation.sequences import PRESETS
 
 if TYPE_CHECKING:
     import pandas as pd
     from nibabel.nifti1 import Nifti1Image
 
-    from .simulation.subject import Subject
+    from ..simulation.subject import Subject
 
 #: What outlines the cord, in the order of `CONTOUR_COLOURS`: truth first, then the methods.
 OUTLINES = {
@@ -123,7 +123,7 @@ def preset(contrast: str) -> dict[str, Any]:
 
 def phantom_slice(subject: Subject | None, level: float) -> PhantomSlice:
     """A slice of a simulated person, by default of seed 0; TypeError for anything else."""
-    from .simulation.subject import Subject, simulate_subject
+    from ..simulation.subject import Subject, simulate_subject
 
     if subject is not None and not isinstance(subject, Subject):
         raise TypeError(
@@ -231,9 +231,9 @@ LOOKS = {family.contrast: family.looks for family in FAMILIES.values()}
 
 
 def _outline(shot: Shot, method: str, told: str) -> Outline:
-    from .segmentation import WEIGHTS
-    from .segmentation.inference import segment_soft
-    from .segmentation.propagation import propagate
+    from ..segmentation import WEIGHTS
+    from ..segmentation.inference import segment_soft
+    from ..segmentation.propagation import propagate
 
     data, truth, spacing = voxels(shot.image), voxels(shot.truth), shot.spacing
     data = data / np.abs(data).max()  # nothing depends on the unit

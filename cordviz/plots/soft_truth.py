@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
-from ._panels import CONTOUR_COLOURS, FAINT, add_panel, scale_bar
-from ._tiles import CordView, Picture
-from .contrasts import DISPLAY_NAMES
-from .images import reorient, voxels
+from ..contrasts import DISPLAY_NAMES
+from ..images import reorient, voxels
+from .panels import add_panel, scale_bar
+from .style import CONTOUR_COLOURS, FAINT
+from .tiles import CordView, Picture
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from .soft_truth import SoftTruth
+    from ..soft_truth import SoftTruth
 
 HALF_MM = 11.0  #: half the side of a tile: the cord and the fluid around it
 LEFT, HEAD, GAP, BETWEEN = 114, 30, 6, 46  #: px: row names, column names, tiles, rows

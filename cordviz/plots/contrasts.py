@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._panels import INK, add_panel, scale_bar
-from ._study_figures import shown_name
-from ._tiles import CordView
-from ._validation import check_same_grid
-from .images import ImageLike, load_image, load_mask, reorient
+from .._validation import check_same_grid
+from ..contrasts import shown_name
+from ..images import ImageLike, load_image, load_mask, reorient
+from .panels import add_panel, scale_bar
+from .style import FONT, PAGE
+from .tiles import CordView
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 HALF_MM = 14.0  #: half the side of a tile: cord, fluid and the edge of the bone
-PAGE, GAP, HEAD = 900, 8, 26  #: px: widest page, between tiles, names above a tile
-FONT = {"family": "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif", "color": INK}
+GAP, HEAD = 8, 26  #: px: between tiles, names above a tile
 
 
 def plot_contrasts(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .simulation.subject import Subject
-    from .widgets.comparison_view import ComparisonView
-    from .widgets.contrast_explorer import ContrastExplorer
+    from ..simulation.subject import Subject
+    from ..widgets.comparison_view import ComparisonView
+    from ..widgets.contrast_explorer import ContrastExplorer
 
 
 def view_contrast_explorer(
@@ -57,9 +57,9 @@ def view_contrast_explorer(
     >>> explorer.table().outline.tolist()
     ['truth', 'propseg', 'deepseg', 'agnostic']
     """
-    from ._phantom import phantom_slice
-    from .widgets.contrast_explorer import ContrastExplorer
-    from .widgets.traits import checked
+    from ..plots.phantom import phantom_slice
+    from ..widgets.contrast_explorer import ContrastExplorer
+    from ..widgets.traits import checked
 
     if unknown := settings.keys() - ContrastExplorer.SETTINGS:
         raise TypeError(
@@ -131,9 +131,9 @@ def view_comparison(
     >>> view.table().drawn.round(1).tolist()
     [80.0, 88.0]
     """
-    from ._study_images import StudyImages
-    from .widgets.comparison_view import ComparisonView
-    from .widgets.traits import checked
+    from .._study_images import StudyImages
+    from ..widgets.comparison_view import ComparisonView
+    from ..widgets.traits import checked
 
     start = {"subject": subject, "contrasts": contrasts, "methods": methods}
     chosen = {
