@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -24,16 +26,23 @@ def png_figures(
     """
     if not installed("kaleido"):
         return {}, 'kaleido is not installed (pip install "cordviz[lab]")'
+    try:
+        # a thread of its own: a notebook's has an event loop already
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, _drawn(figures, scale)).result(), None
+    except Exception as error:  # whatever a browser may die of, the results stand
+        return {}, " ".join(str(error).split()).split(". ")[0] or type(error).__name__
+
+
+async def _drawn(figures: Mapping[str, go.Figure], scale: float) -> dict[str, bytes]:
+    """Draw all figures in one browser."""
     import kaleido
 
     pngs = {}
-    try:
+    # without mathjax=False, kaleido asks a server for it
+    async with kaleido.Kaleido(mathjax=False) as browser:
         for name, fig in figures.items():
             size = {"width": fig.layout.width, "height": fig.layout.height}
-            # without mathjax=False, kaleido asks a server for it
-            pngs[name] = kaleido.calc_fig_sync(
-                fig, opts={"format": "png", "scale": scale, **size}, kopts={"mathjax": False}
-            )
-    except Exception as error:  # whatever a browser may die of, the results stand
-        return {}, " ".join(str(error).split()).split(". ")[0] or type(error).__name__
-    return pngs, None
+            opts = {"format": "png", "scale": scale, **size}
+            pngs[name] = await browser.calc_fig(fig, opts=opts)
+    return pngs
