@@ -1,9 +1,11 @@
 """Public data sets: the registered bytes or none, once, from a server on this computer."""
 
 import hashlib
+import json
 import lzma
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -33,6 +35,7 @@ class Server:
         self.files, self.log = {}, []
         self.ranges = True  # whether it knows Range
         self.stop_after = []  # bytes to send before hanging up, per coming request
+        self.stop_at = {}  # the same for the next request of a path
         self.on_request = lambda: None
         server = self
 
@@ -53,7 +56,8 @@ class Server:
                 self.send_response(206 if begin else 200)
                 self.send_header("Content-Length", str(len(body) - begin))
                 self.end_headers()
-                sent = server.stop_after.pop(0) if server.stop_after else None
+                sent = server.stop_at.pop(self.path, None)
+                sent = server.stop_after.pop(0) if server.stop_after else sent
                 self.wfile.write(body[begin:] if sent is None else body[begin : begin + sent])
 
             def log_message(self, *_):
@@ -100,10 +104,17 @@ def real_server(server, shared_data):
     """The server with the real bytes at the addresses the registry's commits have."""
     for name, folder in REAL.items():
         for file in (shared_data / "real" / folder).rglob("*"):
-            path = file.relative_to(shared_data / "real" / folder).as_posix()
-            address = _download.MIRRORS[name][0].format(path=path, key="")
-            server.files[address.removeprefix(server.url)] = file
+            put(server, name, file.relative_to(shared_data / "real" / folder).as_posix(), file)
     return server
+
+
+def put(server, dataset, path, content):
+    """Content at its public address, and where CORDVIZ_MIRROR has it."""
+    entry = _download.registry(dataset).get(path)
+    key = entry.key if entry else ""
+    address = _download.MIRRORS[dataset][0].format(path=path, key=key)
+    server.files[address.removeprefix(server.url)] = content
+    server.files[f"/{dataset}/{path}"] = content
 
 
 @pytest.fixture
@@ -115,14 +126,10 @@ def register(tmp_path, monkeypatch, server):
     def register(files, git=False):
         rows = ["path\tbytes\thash"]
         for path, content in files.items():
+            rows.append(row_of(path, content, git))
             digest = hashlib.sha256(content).hexdigest()
-            if git:
-                blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-                rows.append(f"{path}\t\tgit:{blob}")
-                server.files[f"/{path}"] = content
-            else:
-                rows.append(f"{path}\t{len(content)}\t{digest}")
-                server.files[f"/SHA256E-s{len(content)}--{digest}.nii.gz"] = content
+            address = path if git else f"SHA256E-s{len(content)}--{digest}.nii.gz"
+            server.files[f"/{address}"] = content
         text = "\n".join(rows) + "\n"
         _download._read_registry.cache_clear()
         (tmp_path / "registry/spine_generic.tsv.xz").write_bytes(lzma.compress(text.encode()))
@@ -152,6 +159,96 @@ def person(name, complete=True):
     return {path: noise(path, 200) for path in names}
 
 
+#: Every fetch function, what it needs to know, and how many files come.
+EVERY = {
+    "fetch_sct_testing": ({}, 17),
+    "fetch_sct_tutorial": ({"subject": "sub-05", "contrasts": ["MT-on", "MT-off"]}, 3),
+    "fetch_sct_tutorial of the course": ({"subject": "course"}, 8),
+    "fetch_spine_generic": ({"subject": "sub-cardiff03"}, 25),
+    "fetch_spine_generic_masks": ({"n_subjects": 2}, 36),
+    "fetch_gm_challenge": ({"subjects": ["sub-9418", "sub-10062Ses1"]}, 8),
+}
+every_fetch = pytest.mark.parametrize("name", EVERY)
+#: The course's person and whole people of spine-generic are not among the real data here: real
+#: images and masks of others stand in under their names, registered as theirs are.
+COURSE = {
+    f"single_subject/data/{name}": other
+    for name, other in {
+        "t1/t1.nii.gz": "t1/t1w.nii.gz",
+        "fmri/fmri.nii.gz": "fmri/fmri.nii.gz",
+        "dmri/bvals.txt": "dmri/bvals.txt",
+        **{f"{c}.nii.gz": f"{c}.nii.gz" for c in ("t2/t2", "t2s/t2s", "mt/mt0", "mt/mt1")},
+        "dmri/dmri.nii.gz": "dmri/dmri.nii.gz",
+    }.items()
+}
+
+
+@pytest.fixture
+def everything(real_server, shared_data, tmp_path, monkeypatch):
+    """Server and registry of all that `EVERY` asks for; content by data set and path."""
+    real = shared_data / "real"
+    others = {to: (real / "sct_testing_data" / of).read_bytes() for to, of in COURSE.items()}
+    masks = real / "data_example_spinegeneric" / "derivatives" / "labels"
+    others_of = (file for file in sorted(real.rglob("*.nii.gz")) if masks not in file.parents)
+    small = (file for file in others_of if file.stat().st_size < 120_000)
+    people = {}
+    for name in ("sub-cardiff03", "sub-mpicbs06"):
+        for path in person(name):
+            own = masks / name / "anat" / Path(path).name.replace("label-SC_seg", "seg-manual")
+            people[path] = (own if own.is_file() else next(small)).read_bytes()
+    folder = shutil.copytree(_download._REGISTRIES, tmp_path / "registry")
+    course = (folder / "sct_tutorial.tsv").read_text().splitlines()
+    course = [row for row in course if row.split("\t")[0] not in others]
+    course += [row_of(path, data, git=path.endswith(SIZE_UNKNOWN)) for path, data in others.items()]
+    (folder / "sct_tutorial.tsv").write_text("\n".join(course) + "\n")
+    rows = ["path\tbytes\thash", *(row_of(path, data) for path, data in people.items())]
+    packed = lzma.compress(("\n".join(rows) + "\n").encode())
+    (folder / "spine_generic.tsv.xz").write_bytes(packed)
+    monkeypatch.setattr(_download, "_REGISTRIES", folder)
+    content = {("sct_tutorial", path): data for path, data in others.items()}
+    content |= {("spine_generic", path): data for path, data in people.items()}
+    for (dataset, path), data in content.items():
+        put(real_server, dataset, path, data)
+    return real_server
+
+
+SIZE_UNKNOWN = ("t1.nii.gz", "t2.nii.gz", "t2s.nii.gz", "fmri.nii.gz")
+
+
+def row_of(path, content, git=False):
+    """Line of a registry."""
+    if git:
+        blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        return f"{path}\t\tgit:{blob}"
+    return f"{path}\t{len(content)}\t{hashlib.sha256(content).hexdigest()}"
+
+
+def fetched(name):
+    """Files that come from one of `EVERY`, by data set and path."""
+    options, number = EVERY[name]
+    sessions = getattr(datasets, name.split()[0])(**options, progress=False)
+    sessions = [sessions] if isinstance(sessions, datasets.Session) else sessions.values()
+    files = [file.relative_to(cache_dir()) for session in sessions for file in session.files]
+    assert len(files) == number
+    return files
+
+
+def check(server, files):
+    """Every file is the one on the server, and no other is kept."""
+    for file in files:
+        content = server.files[f"/{file.as_posix()}"]
+        content = content.read_bytes() if isinstance(content, Path) else content
+        assert (cache_dir() / file).read_bytes() == content
+    assert kept() == sorted(file.as_posix() for file in files)
+
+
+def public_address(server, file):
+    """Where the server has a file of the cache."""
+    dataset, path = file.parts[0], Path(*file.parts[1:]).as_posix()
+    (address, *_) = _download._addresses(dataset, _download.registry(dataset)[path])
+    return address.removeprefix(server.url)
+
+
 ONE = {"sub-x01/anat/sub-x01_T2w.nii.gz": noise(0, 300_000)}
 
 
@@ -175,7 +272,90 @@ def flipped(content):
     return content[:1000] + bytes([content[1000] ^ 1]) + content[1001:]
 
 
-# every fetch_*, right bytes, once
+# every fetch_*, with real bytes
+
+
+@pytest.mark.realdata
+@every_fetch
+def test_right_bytes_come_once(everything, name):
+    files = fetched(name)
+    check(everything, files)
+    assert len(everything.log) == len(files)
+    assert fetched(name) == files
+    assert len(everything.log) == len(files)
+
+
+@pytest.mark.realdata
+@every_fetch
+def test_a_flipped_byte_is_refused_and_removed(everything, name):
+    files = fetched(name)
+    shutil.rmtree(cache_dir())
+    address = public_address(everything, files[-1])
+    right = everything.files[address]
+    content = right.read_bytes() if isinstance(right, Path) else right
+    everything.files[address] = content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+    with pytest.raises(FileNotFoundError, match="not the registered ones"):
+        fetched(name)
+    dataset, path = files[-1].parts[0], Path(*files[-1].parts[1:]).as_posix()
+    wrong = _download.registry(dataset)[path].hash.replace(":", "-")
+    assert not {files[-1].as_posix(), f".partial/{wrong}"} & set(kept())
+    everything.files[address] = right
+    check(everything, fetched(name))
+
+
+@pytest.mark.realdata
+@every_fetch
+def test_a_broken_connection_goes_on_where_it_broke(everything, name):
+    files = fetched(name)
+    shutil.rmtree(cache_dir())
+    everything.log.clear()
+    address = public_address(everything, files[0])
+    everything.stop_at[address] = BLOCK
+    check(everything, fetched(name))
+    assert (address, f"bytes={BLOCK}-") in everything.log
+    assert len(everything.log) == len(files) + 1
+
+
+@pytest.mark.realdata
+@every_fetch
+def test_dead_mirrors_fall_to_the_next(everything, name, monkeypatch):
+    dataset = fetched(name)[0].parts[0]
+    shutil.rmtree(cache_dir())
+    mirrors = (f"{dead_address()}/{{path}}", *_download.MIRRORS[dataset])
+    monkeypatch.setitem(_download.MIRRORS, dataset, mirrors)
+    check(everything, fetched(name))
+
+
+@pytest.mark.realdata
+def test_two_processes_at_once_share_every_download(everything):
+    everything.on_request = lambda: time.sleep(0.02)  # so that both want the same file
+    code = (
+        "import json, sys; from pathlib import Path; from cordviz import datasets\n"
+        "import cordviz.images, pooch, filelock, joblib, tqdm.auto\n"
+        "datasets._download._REGISTRIES = Path(sys.argv[1])\n"
+        "print('ready', flush=True)\n"
+        "for name, options in json.loads(sys.stdin.readline()):\n"
+        "    getattr(datasets, name)(**options, progress=False)\n"
+    )
+    options = {"env": {**os.environ, "CORDVIZ_MIRROR": everything.url}, "text": True}
+    options |= dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    command = [sys.executable, "-c", code, str(_download._REGISTRIES)]
+    processes = [subprocess.Popen(command, **options) for _ in range(2)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        wanted = [(name.split()[0], options) for name, (options, _) in EVERY.items()]
+        process.stdin.write(json.dumps(wanted) + "\n")
+        process.stdin.flush()
+    for process in processes:
+        _, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, "")
+    asked = [path for path, _ in everything.log]
+    check(everything, sorted({file for name in EVERY for file in fetched(name)}))
+    assert len(asked) == len(set(asked)) == len(everything.log) == len(kept())
+
+
+# what comes
 
 
 def same_bytes(sessions, dataset, shared_data):
@@ -246,23 +426,6 @@ def test_spine_generic_comes_with_the_right_bytes_and_once(register, server):
     assert len(server.log) == 25
 
 
-@pytest.mark.realdata
-def test_real_masks_come_by_their_keys_of_a_git_annex_store(register, server, shared_data):
-    folder = shared_data / "real" / "data_example_spinegeneric"
-    real = {
-        file.relative_to(folder).as_posix(): file.read_bytes()
-        for file in folder.rglob("sub-cardiff03*seg-manual.nii.gz")
-        if "csfseg" not in file.name
-    }
-    register(real)
-    session = datasets.fetch_spine_generic("sub-cardiff03", progress=False)
-    assert list(session.masks) == ["T1w", "T2w", "T2star"]
-    for file in session.files:
-        assert file.read_bytes() == real[file.relative_to(cache_dir() / "spine_generic").as_posix()]
-        assert nib.load(file).get_fdata().any()
-    assert len(server.log) == len(real) == 3
-
-
 def test_only_what_is_asked_for_is_downloaded(register, server):
     register(person("sub-a01"))
     get = datasets.fetch_spine_generic
@@ -293,15 +456,6 @@ def test_masks_come_without_images_and_more_people_include_fewer(register, serve
 
 
 # wrong bytes
-
-
-@pytest.mark.realdata
-def test_a_flipped_byte_of_a_real_file_is_refused_and_removed(real_server):
-    address = next(path for path in real_server.files if path.endswith("t2/t2.nii.gz"))
-    real_server.files[address] = flipped(real_server.files[address].read_bytes())
-    with pytest.raises(FileNotFoundError, match="not the registered ones"):
-        datasets.fetch_sct_testing(contrasts="T2w", masks=False, progress=False)
-    assert kept() == []
 
 
 @pytest.mark.parametrize("git", [False, True], ids=["sha256", "git blob sha1"])
@@ -363,14 +517,6 @@ def test_a_broken_connection_is_resumed(register, server, git):
         f"bytes={10 * BLOCK}-",
         f"bytes={15 * BLOCK}-",
     ]
-
-
-@pytest.mark.realdata
-def test_a_broken_download_of_a_real_file_is_resumed(real_server, shared_data):
-    real_server.stop_after = [50 * BLOCK]
-    session = datasets.fetch_sct_testing(contrasts="fMRI", progress=False)
-    same_bytes([session], "sct_testing", shared_data)
-    assert [start for _, start in real_server.log] == [None, f"bytes={50 * BLOCK}-"]
 
 
 def test_the_next_call_goes_on_and_nothing_partial_is_in_the_data_set(register, server):
@@ -475,51 +621,6 @@ def test_public_addresses_are_pinned_and_encrypted():
     for name in REAL:
         assert re.search(r"/[0-9a-f]{40}/\{path\}$", mirrors[name][0])
     assert len(mirrors["spine_generic"]) == 2
-
-
-# several at once
-
-
-@pytest.mark.realdata
-def test_two_processes_at_once_share_one_download(real_server, shared_data):
-    prefix = (
-        _download.MIRRORS["sct_testing"][0].removeprefix(real_server.url).format(path="", key="")
-    )
-    for address, file in list(real_server.files.items()):
-        if address.startswith(prefix):
-            real_server.files[f"/sct_testing/{address.removeprefix(prefix)}"] = file
-    real_server.on_request = lambda: time.sleep(0.1)  # long enough for both to want the same file
-    code = (
-        "import sys; from cordviz.datasets import fetch_sct_testing as f\n"
-        "import cordviz.images, pooch, filelock, joblib, tqdm.auto\n"
-        "print('ready', flush=True); sys.stdin.readline(); f(progress=False)"
-    )
-    environment = {**os.environ, "CORDVIZ_MIRROR": real_server.url}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("\n")
-        process.stdin.flush()
-    for process in processes:
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
-        assert errors == ""
-    asked = [path for path, _ in real_server.log]
-    assert len(asked) == len(set(asked)) == 17
-    session = datasets.fetch_sct_testing(progress=False)
-    assert same_bytes([session], "sct_testing", shared_data) == 17
-    assert len(kept()) == 17
 
 
 # progress

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import lzma
 import os
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,6 +32,8 @@ MIRRORS = {
         "https://data-multi-subject---spine-generic---neuropoly.s3.ca-central-1.amazonaws.com/{key}",
     ),
 }
+
+Received = Callable[[int], None]  # told of every block of bytes
 
 _REGISTRIES = Path(__file__).parents[1] / "registry"
 _MOST_BREAKS = 20  # of one connection, each after some bytes arrived
@@ -104,7 +108,6 @@ def download(dataset: str, paths: Iterable[str], *, progress: bool = True) -> No
     FileNotFoundError
         No mirror gave the registered bytes; the message says why and what to do without them.
     """
-    from joblib import Parallel, delayed
     from tqdm.auto import tqdm
 
     root = cache_dir() / dataset
@@ -114,16 +117,30 @@ def download(dataset: str, paths: Iterable[str], *, progress: bool = True) -> No
         return
     sizes = [entry.size for entry in missing]
     total = None if None in sizes else sum(size or 0 for size in sizes)
-    with tqdm(
-        desc=f"downloading {dataset}", total=total, unit="B", unit_scale=True, disable=not progress
-    ) as bar:
-        # threads, whatever backend the user chose: many files are small, so the wait is latency
-        Parallel(n_jobs=4, backend="threading")(
-            delayed(_download)(dataset, entry, root / entry.path, bar) for entry in missing
-        )
+    stop = threading.Event()
+    with (
+        tqdm(desc=f"downloading {dataset}", total=total, unit="B", unit_scale=True,
+             disable=not progress) as bar,
+        ThreadPoolExecutor(4) as pool,  # many files are small, so the wait is latency
+    ):  # fmt: skip
+
+        def received(n_bytes: int) -> None:
+            if stop.is_set():
+                raise RuntimeError("Another file failed.")
+            bar.update(n_bytes)
+
+        jobs = [
+            pool.submit(_download, dataset, entry, root / entry.path, received) for entry in missing
+        ]
+        try:
+            for job in as_completed(jobs):
+                job.result()
+        finally:  # whatever failed, nothing goes on behind the caller's back
+            stop.set()
+            pool.shutdown(cancel_futures=True)
 
 
-def _download(dataset: str, entry: Entry, target: Path, bar: Any) -> None:
+def _download(dataset: str, entry: Entry, target: Path, received: Received) -> None:
     """Download one file unless another process has done it meanwhile."""
     from filelock import FileLock
 
@@ -136,11 +153,13 @@ def _download(dataset: str, entry: Entry, target: Path, bar: Any) -> None:
         if entry.matches(target):
             return
         for address in _addresses(dataset, entry):
-            problem = _receive(address, part, entry, bar)
+            problem = _receive(address, part, entry, received)
             if problem is None:
                 part.replace(target)
                 return
             problems.append(f"{address}: {problem}")
+        if _size(part) == 0:
+            part.unlink(missing_ok=True)
     raise FileNotFoundError(
         f"{entry.path} of {dataset} could not be downloaded:\n  " + "\n  ".join(problems) + "\n"
         "Call again to go on from what has arrived. Without a network: pass folder=, the path of "
@@ -157,7 +176,7 @@ def _addresses(dataset: str, entry: Entry) -> list[str]:
     return [mirror.format(path=entry.path, key=entry.key) for mirror in mirrors]
 
 
-def _receive(address: str, part: Path, entry: Entry, bar: Any) -> str | None:
+def _receive(address: str, part: Path, entry: Entry, received: Received) -> str | None:
     """Complete `part` from one address; return what went wrong, None when it is whole."""
     import requests
 
@@ -165,7 +184,7 @@ def _receive(address: str, part: Path, entry: Entry, bar: Any) -> str | None:
     for _ in range(_MOST_BREAKS):
         start = _size(part)
         try:
-            _append(address, part, start, bar)
+            _append(address, part, start, received)
             if entry.matches(part):
                 return None
             broken = entry.size is not None and _size(part) < entry.size
@@ -183,7 +202,7 @@ def _receive(address: str, part: Path, entry: Entry, bar: Any) -> str | None:
     return problem
 
 
-def _append(address: str, part: Path, start: int, bar: Any) -> None:
+def _append(address: str, part: Path, start: int, received: Received) -> None:
     """Add what the server sends from byte `start` on, or all of it if it knows no ranges."""
     import pooch
     from tqdm.utils import CallbackIOWrapper
@@ -203,7 +222,7 @@ def _append(address: str, part: Path, start: int, bar: Any) -> None:
             hooks={"response": empty_unless_resumed},
             timeout=_TIMEOUT_S,
         )
-        fetch(address, CallbackIOWrapper(bar.update, file, "write"), None)
+        fetch(address, CallbackIOWrapper(received, file, "write"), None)
 
 
 def _size(file: Path) -> int:
