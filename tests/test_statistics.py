@@ -1,5 +1,7 @@
 """Statistics agree with published examples; agreement is never a large p."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +26,13 @@ SLEEP = (
 DEPRESSION = (
     [1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30],
     [0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29],
+)
+
+#: Cross Validated, question 183834: 15 people measured twice; mean difference 78, SD of the
+#: differences 111, d = 0.70, t = 2.7, p = .017.
+TWICE = (
+    [1999, 1501, 1552, 2385, 2488, 1257, 1806, 1348, 2048, 1810, 1308, 2310, 1247, 1839, 1235],
+    [2040, 1601, 1623, 2386, 2671, 1218, 1719, 1405, 2079, 2017, 1356, 2324, 1616, 1878, 1370],
 )
 
 
@@ -87,6 +96,31 @@ def test_the_interval_of_a_difference_is_that_of_students_sleep_data():
     assert (result["low"], result["high"]) == pytest.approx((-1.58 - half, -1.58 + half), rel=1e-4)
     assert result["d"] == pytest.approx(-4.0621 / np.sqrt(10), rel=1e-4)
     assert result["d_low"] < result["d"] < result["d_high"]
+
+
+def test_the_effect_size_is_the_published_one():
+    assert round(paired(TWICE[1], TWICE[0])["d"], 2) == 0.70
+
+
+def test_the_interval_of_the_effect_size_is_that_of_all_resamples_there_are():
+    """Efron 1979, Annals of Statistics 7:1–26: what resampling at random stands in for."""
+    x = np.array([183, 48, 14, 39, 135.0])  # five of them: 3125 resamples
+    every = x[np.array(list(itertools.product(range(5), repeat=5)))]
+    with np.errstate(divide="ignore"):  # one person five times
+        effects = every.mean(axis=1) / every.std(axis=1, ddof=1)
+    result = compare_pairs(pd.Series(x), 1.0, np.random.default_rng(0))
+    low, high = np.quantile(effects, [0.025, 0.975], method="nearest")
+    assert (result["d_low"], result["d_high"]) == pytest.approx((low, high), rel=0.1)
+
+
+def test_equivalence_is_that_of_the_r_package_toster():
+    """R, TOSTER 0.4: t_TOST(extra ~ group, sleep, paired = TRUE), bounds -1 and 1, p = .9149441."""
+    result = paired(*SLEEP, margin=1)
+    assert result["tost_p"] == pytest.approx(0.9149441, abs=1e-7)
+    assert (result["low"], result["high"]) == pytest.approx((-2.293005, -0.8669947), abs=1e-6)
+    # far above the lower bound, t = -6.633 against the upper, p = 4.778596e-05
+    shifted = np.add(SLEEP[0], 10)
+    assert paired(shifted, SLEEP[1], margin=11)["tost_p"] == pytest.approx(4.778596e-05, rel=1e-4)
 
 
 def test_two_one_sided_tests_and_the_90_percent_interval_say_the_same():
