@@ -77,14 +77,6 @@ def test_package_data_says_where_it_comes_from():
     assert "MIT licence" in head
 
 
-def test_binder_installs_the_lab_and_a_torch_for_cpus():
-    text = (ROOT / "binder" / "requirements.txt").read_text(encoding="utf-8")
-    lines = text.splitlines()
-    assert ".[lab]" in lines
-    assert "torch==2.13.0+cpu" in lines
-    assert (ROOT / "binder" / "runtime.txt").read_text().strip() == "python-3.11"
-
-
 def test_the_readme_gives_the_two_commands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert 'pip install -c constraints.txt ".[lab]" && cordviz demo' in text
