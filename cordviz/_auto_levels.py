@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SHOW_DISCS = ("t2w", "t2", "t1w", "t1")  #: names of contrasts, the best first
 _CODE = ("segmentation/**/*.py", "segmentation/weights/agnostic.*", "disc_detection.py")
-_MORE = ("_disc_network.py", "data/discs.*", "levels.py", "centerline.py", "images.py")
+_MORE = ("_disc_n*.py", "data/discs.*", "levels.py", "centerline.py", "images.py")
 
 
 def fill_levels(

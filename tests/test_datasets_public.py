@@ -16,6 +16,7 @@ from pathlib import Path
 
 import nibabel as nib
 import pytest
+import tqdm.notebook
 
 from cordviz import datasets
 from cordviz.datasets import _download, cache_dir, load_sessions
@@ -355,6 +356,22 @@ def test_two_processes_at_once_share_every_download(everything):
     assert len(asked) == len(set(asked)) == len(everything.log) == len(kept())
 
 
+@pytest.mark.parametrize("name", sorted({name.split()[0] for name in EVERY}))
+def test_the_help_of_every_fetch_says_size_licence_source_and_what_to_cite(name):
+    notes = getattr(datasets, name).__doc__.split("Notes\n")[1].split("Examples\n")[0]
+    if name == "fetch_spine_generic_masks":
+        assert "Licence, source and citations as `fetch_spine_generic`" in notes
+        notes += datasets.fetch_spine_generic.__doc__.split("Notes\n")[1]
+    for word in ("Size: ", "Licence: ", "Source:", "ite "):
+        assert word in notes
+
+
+def test_every_fetch_is_tested():
+    assert {name.split()[0] for name in EVERY} == {
+        name for name in datasets.__all__ if name.startswith("fetch_")
+    } - {"fetch_real"}
+
+
 # what comes
 
 
@@ -626,14 +643,31 @@ def test_public_addresses_are_pinned_and_encrypted():
 # progress
 
 
-def test_progress_is_shown_once_and_can_be_turned_off(register, capsys):
+def test_progress_is_shown_once_and_can_be_turned_off(register, server, capsys):
     register(person("sub-a01"))
+    server.on_request = lambda: time.sleep(0.05)  # a bar that nobody could read is not shown
     datasets.fetch_spine_generic("sub-a01", contrasts="T1w", progress=False)
     assert capsys.readouterr() == ("", "")
     datasets.fetch_spine_generic("sub-a01")
     assert "downloading spine_generic: 100%" in capsys.readouterr().err
     datasets.fetch_spine_generic("sub-a01")
     assert capsys.readouterr() == ("", "")  # nothing to download, no bar
+
+
+def test_without_a_network_no_bar_stays_behind_in_a_notebook(register, server, monkeypatch):
+    shown = []
+    monkeypatch.setattr("tqdm.auto.tqdm", tqdm.notebook.tqdm)
+    monkeypatch.setattr("tqdm.notebook.display", shown.append)
+    register(person("sub-a01"))
+    live = _download.MIRRORS["spine_generic"]
+    monkeypatch.setitem(_download.MIRRORS, "spine_generic", (f"{dead_address()}/{{key}}",))
+    with pytest.raises(FileNotFoundError):
+        datasets.fetch_spine_generic("sub-a01")
+    assert not shown
+    monkeypatch.setitem(_download.MIRRORS, "spine_generic", live)
+    server.on_request = lambda: time.sleep(0.05)
+    datasets.fetch_spine_generic("sub-a01")
+    assert len(shown) == 1
 
 
 # folders on this computer
@@ -652,6 +686,25 @@ def test_a_local_copy_is_read_without_a_request_or_a_cache(real_server, shared_d
     assert set(people["sub-cardiff03"].masks) == {"T1w", "T2w", "T2star"}
     assert real_server.log == []
     assert not cache_dir().exists()
+
+
+@pytest.mark.realdata
+def test_notebooks_take_a_copy_then_the_cache_then_a_download_or_nothing(
+    real_server, shared_data, monkeypatch
+):
+    fetch, real = datasets.fetch_real, shared_data / "real"
+    monkeypatch.setenv("CORDVIZ_SHARED_DATA", str(shared_data))
+    assert fetch("sct_testing")["T2w"] == real / "sct_testing_data/t2/t2.nii.gz"
+    assert real_server.log == []
+    monkeypatch.delenv("CORDVIZ_SHARED_DATA")
+    wanted = {"contrasts": "T2w", "masks": False, "progress": False}
+    assert fetch("sct_testing", **wanted)["T2w"] == cache_dir() / "sct_testing/t2/t2.nii.gz"
+    assert len(real_server.log) == 1
+    monkeypatch.setitem(_download.MIRRORS, "sct_testing", (f"{dead_address()}/{{path}}",))
+    assert fetch("sct_testing", **wanted) is not None  # from the cache
+    assert fetch("sct_testing", progress=False) is None
+    with pytest.raises(ValueError, match="data set of sct_testing"):
+        fetch("sct_test")
 
 
 def touch(folder, *names):

@@ -5,15 +5,9 @@ import numpy as np
 import pytest
 
 import cordviz as cv
+from cordviz._disc_numbering import PITCH_MM, most_likely
 from cordviz.centerline import fit_centerline
-from cordviz.disc_detection import (
-    PITCH_MM,
-    DiscsNotFound,
-    find_discs,
-    most_likely,
-    straighten,
-    transfer_discs,
-)
+from cordviz.disc_detection import DiscsNotFound, find_discs, straighten, transfer_discs
 from cordviz.levels import slice_levels
 
 

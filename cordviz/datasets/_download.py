@@ -119,8 +119,9 @@ def download(dataset: str, paths: Iterable[str], *, progress: bool = True) -> No
     total = None if None in sizes else sum(size or 0 for size in sizes)
     stop = threading.Event()
     with (
+        # the delay: no bar before the first bytes, hence none without a network
         tqdm(desc=f"downloading {dataset}", total=total, unit="B", unit_scale=True,
-             disable=not progress) as bar,
+             disable=not progress, delay=1e-9) as bar,
         ThreadPoolExecutor(4) as pool,  # many files are small, so the wait is latency
     ):  # fmt: skip
 

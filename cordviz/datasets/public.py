@@ -8,48 +8,10 @@ will do, such as ``python -m http.server`` in a course room.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
-from difflib import get_close_matches
 
-from ._download import cache_dir, download, registry
-from .sessions import Place, Session, find_sessions, group_sessions
-
-PathLike = str | os.PathLike[str]
-
-
-#: Files whose names do not say what they are: session, attribute of `Session`, contrast.
-_SPECIAL: dict[str, dict[str, Place]] = {
-    "sct_testing": {
-        "t1/t1w.nii.gz": ("sct_testing", "images", "T1w"),
-        "t2/t2.nii.gz": ("sct_testing", "images", "T2w"),
-        "t2s/t2s.nii.gz": ("sct_testing", "images", "T2star"),
-        "mt/mt1.nii.gz": ("sct_testing", "images", "MT-on"),
-        "mt/mt0.nii.gz": ("sct_testing", "images", "MT-off"),
-        "mt/t1w.nii.gz": ("sct_testing", "images", "GRE-T1w"),
-        "dmri/dwi_mean.nii.gz": ("sct_testing", "images", "DWI"),
-        "fmri/fmri.nii.gz": ("sct_testing", "images", "fMRI"),
-        "t1/t1w_seg-manual.nii.gz": ("sct_testing", "masks", "T1w"),
-        "t2/t2_seg-manual.nii.gz": ("sct_testing", "masks", "T2w"),
-        "t2s/t2s_seg.nii.gz": ("sct_testing", "masks", "T2star"),
-        "mt/mt1_seg.nii.gz": ("sct_testing", "masks", "MT-on"),
-        "mt/mt0_seg.nii.gz": ("sct_testing", "masks", "MT-off"),
-        "t2s/t2s_gmseg_manual.nii.gz": ("sct_testing", "gm_masks", "T2star"),
-        "t2/t2_seg-manual_labeled.nii.gz": ("sct_testing", "levels", "T2w"),
-        "t2s/MNI-Poly-AMU_level_crop.nii.gz": ("sct_testing", "levels", "T2star"),
-        "mt/label/template/PAM50_levels.nii.gz": ("sct_testing", "levels", "MT-on"),
-    },
-    "sct_tutorial": {
-        "single_subject/data/t1/t1.nii.gz": ("course", "images", "T1w"),
-        "single_subject/data/t2/t2.nii.gz": ("course", "images", "T2w"),
-        "single_subject/data/t2s/t2s.nii.gz": ("course", "images", "T2star"),
-        "single_subject/data/mt/mt1.nii.gz": ("course", "images", "MT-on"),
-        "single_subject/data/mt/mt0.nii.gz": ("course", "images", "MT-off"),
-        "single_subject/data/dmri/dmri.nii.gz": ("course", "images", "DWI"),
-        "single_subject/data/fmri/fmri.nii.gz": ("course", "images", "fMRI"),
-        "single_subject/data/dmri/bvals.txt": ("course", "bvals", "DWI"),
-    },
-}
+from ._catalog import PathLike, all_sessions, fetched, pick
+from .sessions import Session
 
 
 def fetch_sct_testing(
@@ -99,8 +61,10 @@ def fetch_sct_testing(
     >>> session = cv.datasets.fetch_sct_testing()  # doctest: +SKIP
     >>> table = cv.measure_shape(session.masks["T2w"])  # doctest: +SKIP
     """
-    session = _pick(_sessions("sct_testing", folder), "sct_testing").select(contrasts, masks=masks)
-    return _fetched("sct_testing", [session], folder, progress)[0]
+    session = pick(all_sessions("sct_testing", folder), "sct_testing").select(
+        contrasts, masks=masks
+    )
+    return fetched("sct_testing", [session], folder, progress)[0]
 
 
 def fetch_sct_tutorial(
@@ -149,8 +113,8 @@ def fetch_sct_tutorial(
     >>> session = cv.datasets.fetch_sct_tutorial(contrasts=["T2w", "fMRI"])  # doctest: +SKIP
     >>> img = session.load("fMRI")  # doctest: +SKIP
     """
-    session = _pick(_sessions("sct_tutorial", folder), subject).select(contrasts)
-    return _fetched("sct_tutorial", [session], folder, progress)[0]
+    session = pick(all_sessions("sct_tutorial", folder), subject).select(contrasts)
+    return fetched("sct_tutorial", [session], folder, progress)[0]
 
 
 def fetch_spine_generic(
@@ -205,8 +169,8 @@ def fetch_spine_generic(
     >>> session = fetch_spine_generic("sub-amu01", contrasts="T2w")  # doctest: +SKIP
     >>> session["T2w"], session.soft_masks["T2w"]  # doctest: +SKIP
     """
-    session = _pick(_sessions("spine_generic", folder), subject).select(contrasts, masks=masks)
-    return _fetched("spine_generic", [session], folder, progress)[0]
+    session = pick(all_sessions("spine_generic", folder), subject).select(contrasts, masks=masks)
+    return fetched("spine_generic", [session], folder, progress)[0]
 
 
 def fetch_spine_generic_masks(
@@ -249,7 +213,7 @@ def fetch_spine_generic_masks(
     >>> for name, session in people.items():  # doctest: +SKIP
     ...     table = cv.measure_shape(session.soft_masks["T2w"])
     """
-    sessions = [s.select(images=False) for s in _sessions("spine_generic", folder).values()]
+    sessions = [s.select(images=False) for s in all_sessions("spine_generic", folder).values()]
     if folder is None:
         usable = [s for s in sessions if len(s.soft_masks) == 6]
     else:
@@ -257,7 +221,7 @@ def fetch_spine_generic_masks(
     if not 1 <= n_subjects <= len(usable):
         raise ValueError(f"expected n_subjects from 1 to {len(usable)}, got {n_subjects}")
     usable.sort(key=lambda session: hashlib.sha256(session.name.encode()).digest())
-    chosen = _fetched("spine_generic", usable[:n_subjects], folder, progress)
+    chosen = fetched("spine_generic", usable[:n_subjects], folder, progress)
     return {session.name: session for session in chosen}
 
 
@@ -295,7 +259,8 @@ def fetch_gm_challenge(
     Notes
     -----
     Size: 28 MB and ten files of unregistered size. Licence: CC0. Source:
-    github.com/sct-pipeline/gm-challenge-data (dfa78f7). Sessions that differ in ``Ses1``, ``Ses2``
+    github.com/sct-pipeline/gm-challenge-data (dfa78f7). Cite that repository, which names no paper
+    (the segmentation challenge of 2017 has other data). Sessions that differ in ``Ses1``, ``Ses2``
     are of one person: do not count them as two.
 
     Examples
@@ -304,41 +269,11 @@ def fetch_gm_challenge(
     >>> sessions = cv.datasets.fetch_gm_challenge(subjects="sub-9418")  # doctest: +SKIP
     >>> scan, rescan = sessions.values()  # doctest: +SKIP
     """
-    sessions = _sessions("gm_challenge", folder)
+    sessions = all_sessions("gm_challenge", folder)
     if subjects is not None:
         subjects = [subjects] if isinstance(subjects, str) else subjects
-        wanted = [_pick(sessions, subject) for subject in subjects]
+        wanted = [pick(sessions, subject) for subject in subjects]
         again = [sessions.get(f"{session.name}_run-2") for session in wanted]
         sessions = {s.name: s for pair in zip(wanted, again, strict=True) for s in pair if s}
-    chosen = _fetched("gm_challenge", list(sessions.values()), folder, progress)
+    chosen = fetched("gm_challenge", list(sessions.values()), folder, progress)
     return {session.name: session for session in chosen}
-
-
-def _sessions(dataset: str, folder: PathLike | None) -> dict[str, Session]:
-    """All sessions of a data set, with the paths its files have or will have."""
-    special = _SPECIAL.get(dataset)
-    if folder is not None:
-        return find_sessions(folder, special)
-    return group_sessions(cache_dir() / dataset, registry(dataset), special)
-
-
-def _pick(sessions: dict[str, Session], name: str) -> Session:
-    """One session by name."""
-    if name in sessions:
-        return sessions[name]
-    near = get_close_matches(str(name), list(sessions), n=3) or list(sessions)[:3]
-    raise ValueError(
-        f"There is no {name!r} among the {len(sessions)} sessions. Names look like "
-        f"{', '.join(near)}."
-    )
-
-
-def _fetched(
-    dataset: str, sessions: list[Session], folder: PathLike | None, progress: bool
-) -> list[Session]:
-    """Return the sessions once their files are there."""
-    if folder is None:
-        root = cache_dir() / dataset
-        paths = [file.relative_to(root).as_posix() for s in sessions for file in s.files]
-        download(dataset, paths, progress=progress)
-    return sessions

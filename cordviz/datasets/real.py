@@ -53,5 +53,5 @@ def fetch_real(dataset: str, **options: Any) -> Any:
                 pass
     try:
         return fetch(**options)
-    except (FileNotFoundError, OSError):
+    except OSError:
         return None
