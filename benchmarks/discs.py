@@ -1,8 +1,9 @@
 """Discs found automatically: overlap of the C2-C3 slices on simulated subjects; real images.
 
-    python benchmarks/discs.py [--seeds 200 240] [--fov narrow|full|neck] [--masks truth|agnostic]
-    python benchmarks/discs.py --real [--figures FOLDER]
+    python benchmarks/discs.py [--seeds 200 240] [--fov narrow|full|neck] [--masks truth agnostic]
+    python benchmarks/discs.py --real [--figures FOLDER] [--masks truth agnostic]
 
+Masks are the true ones (of real images the drawn ones) or those of a method of segment_cord.
 Overlap is of the sets of slices at levels 2 and 3 between found and true discs, on the same mask.
 A refusal counts as 0. "narrow" is (20, 120, 180) mm, what the method needs of a sagittal scan;
 "full" the protocol's own field of view; "neck" the simulation's default of 64 x 64 mm.
@@ -14,6 +15,7 @@ import argparse
 import os
 import time
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel as nib
@@ -35,39 +37,60 @@ def slices_of(discs, seg, levels=(2, 3)) -> set[int]:
     return set(np.flatnonzero(np.isin(of_slice, levels)).tolist())
 
 
-def simulated(seeds: range, fov: str, masks: str) -> None:
+def simulated(seeds: range, fov: str, masks: list[str]) -> None:
     for contrast in ("T1w", "T2w"):
-        iou, dice, sure, refused, wrong, seconds = [], [], [], [], [], []
+        results: dict[str, list[Row]] = {name: [] for name in masks}
         for seed in seeds:
             subject = cv.simulate_subject(seed=seed)
-            image, seg = subject.acquire(contrast, fov=FOVS[fov])
-            if masks != "truth":
-                seg = cv.segment_cord(image, method=masks)
-            start = time.process_time()
-            try:
-                found = find_discs(image, seg)
-            except DiscsNotFound as error:
-                refused.append(seed)
-                iou.append(0.0)
-                dice.append(0.0)
-                print(f"  {contrast} {seed}: {str(error).split('. Give')[0]}")
-                continue
-            seconds.append(time.process_time() - start)
-            ours, true = slices_of(found.points_mm, seg), slices_of(subject.disc_points_mm, seg)
-            iou.append(len(ours & true) / len(ours | true))
-            dice.append(2 * len(ours & true) / (len(ours) + len(true)))
-            sure.append(found.confidence)
-            gap = np.linalg.norm(found.points_mm[3] - subject.disc_points_mm[3])
-            wrong += [seed] if gap > 8 else []
-            if iou[-1] < 0.9:
-                print(f"  {contrast} {seed}: IoU {iou[-1]:.3f}, disc 3 off by {gap:.1f} mm")
-        iou_, dice_ = np.array(iou), np.array(dice)
-        print(
-            f"{contrast} fov={fov} masks={masks} n={len(iou)}: IoU >= 0.9 in "
-            f"{np.mean(iou_ >= 0.9):.1%}, Dice >= 0.9 in {np.mean(dice_ >= 0.9):.1%}, median IoU "
-            f"{np.median(iou_):.3f}, lowest {iou_.min():.3f}; refused {len(refused)}, wrong level "
-            f"{len(wrong)}, median confidence {np.median(sure):.3f}, {np.median(seconds):.1f} CPU s"
-        )
+            image, truth = subject.acquire(contrast, fov=FOVS[fov])
+            for name, rows in results.items():
+                seg = truth
+                if name != "truth":
+                    seg = cv.segment_cord(image, method=name, progress=False)
+                rows.append(Row.of(image, seg, subject.disc_points_mm))
+                if rows[-1].overlap < 0.9:
+                    print(f"  {contrast} {seed}, {name}: {rows[-1]}", flush=True)
+        for name, rows in results.items():
+            iou, dice = np.array([row.overlap for row in rows]), [row.dice for row in rows]
+            found = [row for row in rows if not row.refused]
+            print(
+                f"{contrast} fov={fov} masks={name} seeds={seeds.start}-{seeds.stop - 1} "
+                f"n={len(rows)}: IoU >= 0.9 in {np.mean(iou >= 0.9):.1%}, Dice >= 0.9 in "
+                f"{np.mean(np.array(dice) >= 0.9):.1%}, median IoU {np.median(iou):.3f}, lowest "
+                f"{iou.min():.3f}; refused {len(rows) - len(found)}, wrong level "
+                f"{sum(row.gap_mm > 8 for row in found)}, median confidence "
+                f"{np.median([row.confidence for row in found]):.3f}, "
+                f"{np.median([row.seconds for row in found]):.1f} CPU s",
+                flush=True,
+            )
+
+
+@dataclass(frozen=True)
+class Row:
+    """Found discs of one image against the true ones."""
+
+    overlap: float
+    dice: float
+    gap_mm: float
+    confidence: float
+    seconds: float
+    refused: str = ""
+
+    @classmethod
+    def of(cls, image, seg, true_points) -> Row:
+        start = time.process_time()
+        try:
+            found = find_discs(image, seg)
+        except DiscsNotFound as error:
+            return cls(0, 0, np.nan, np.nan, np.nan, str(error).split(". Give")[0])
+        seconds = time.process_time() - start
+        ours, true = slices_of(found.points_mm, seg), slices_of(true_points, seg)
+        iou = len(ours & true) / len(ours | true)
+        gap = np.linalg.norm(found.points_mm[3] - true_points[3])
+        return cls(iou, 2 * iou / (1 + iou), float(gap), found.confidence, seconds)
+
+    def __str__(self) -> str:
+        return self.refused or f"IoU {self.overlap:.3f}, disc 3 off by {self.gap_mm:.1f} mm"
 
 
 CASES = {
@@ -81,10 +104,13 @@ CASES = {
 }
 
 
-def real(figures: Path | None) -> None:
+def real(figures: Path | None, masks: str) -> None:
     points = REAL / "sct_testing_data/t2/labels.nii.gz"
+    print(f"masks: {'drawn' if masks == 'truth' else masks}")
     for name, (image, mask) in CASES.items():
         image, seg = REAL / f"{image}.nii.gz", REAL / f"{mask}.nii.gz"
+        if masks != "truth":
+            seg = cv.segment_cord(image, method=masks, progress=False)
         try:
             found = find_discs(image, seg, at_least=0)
         except DiscsNotFound as error:
@@ -102,10 +128,10 @@ def real(figures: Path | None) -> None:
             figure = cv.plot_discs(
                 image, seg, found.points_mm, title=f"{name}: {found.confidence:.2f}"
             )
-            figure.write_image(figures / f"{name}.png", scale=1.5)
+            figure.write_image(figures / f"{name}_{masks}.png", scale=1.5)
 
 
-def check(found: FoundDiscs, landmarks: Path, seg: Path) -> None:
+def check(found: FoundDiscs, landmarks: Path, seg: cv.images.ImageLike) -> None:
     img = nib.load(landmarks)
     labels = np.asarray(img.dataobj)
     curve = fit_centerline(seg)
@@ -124,11 +150,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, nargs=2, default=(200, 240))
     parser.add_argument("--fov", choices=FOVS, default="narrow")
-    parser.add_argument("--masks", default="truth")
+    parser.add_argument("--masks", nargs="+", default=["truth"])
     parser.add_argument("--real", action="store_true")
     parser.add_argument("--figures", type=Path)
     chosen = parser.parse_args()
     if chosen.real:
-        real(chosen.figures)
+        for masks in chosen.masks:
+            real(chosen.figures, masks)
     else:
         simulated(range(*chosen.seeds), chosen.fov, chosen.masks)
