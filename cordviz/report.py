@@ -67,10 +67,13 @@ def write_report(
         ``table.csv`` (the published form), ``by_contrast.csv``, ``by_method.csv``, ``pairs.csv``
         …, and figures as HTML and PNG.
     """
+    from joblib.externals.loky import get_reusable_executor
+
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     options = {**options, "cache": out / "cache", "progress": progress}
     items, results = compare_images(session, **options)
+    get_reusable_executor().shutdown()  # idle workers would hold half a gigabyte each
     study, slices = study_of(results), slices_of(results)
     over = options.get("over", (2, 3))
     tables = {"study": study, "slices": slices}
@@ -82,7 +85,8 @@ def write_report(
         summary, why = None, str(error)
     if summary is not None:
         names = ("by_contrast", "by_method", "pairs", "between_methods", "by_subject")
-        tables |= {name: getattr(summary, name) for name in names}
+        every = {name: getattr(summary, name) for name in names}
+        tables |= {name: one for name, one in every.items() if len(one)}  # no pairs of one method
         tables["table"] = summary.table.reset_index()
         figures = _figures(study, slices)
     for name, table in tables.items():

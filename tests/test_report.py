@@ -1,10 +1,18 @@
 """A report is whole, needs nothing beside it, and goes on after a stop."""
 
+import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from cordviz import _comparison, cli, report
@@ -129,6 +137,88 @@ def test_stopped_half_way_nothing_is_half_written(folder, tmp_path, no_browser, 
     assert main(words) == 0
     assert len(done) == 2  # of three
     assert (out / "report.html").is_file()
+
+
+def command(folder, out, *more):
+    return [sys.executable, "-m", "cordviz", "compare", str(folder), "-o", str(out), "-q", *more]
+
+
+def wait_for(what, process):
+    while not what():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+
+
+def whole(file):
+    """Whether a file in the cache can be read to its end."""
+    if file.suffix == ".json":
+        return bool(json.loads(file.read_text(encoding="utf-8")))
+    return nib.load(file).get_fdata().size > 0
+
+
+def test_killed_with_its_workers_it_goes_on_and_computes_nothing_twice(folder, tmp_path):
+    """SIGKILL, which no handler sees, to the command and its workers amid the images."""
+    out = tmp_path / "out"
+    words = command(folder, out, "--methods", "propseg", "--jobs", "2")
+    first = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE)
+    wait_for(lambda: list(out.glob("cache/*.json")), first)
+    os.killpg(first.pid, signal.SIGKILL)
+    assert first.wait() == -signal.SIGKILL
+    assert {file.name for file in out.iterdir()} == {"cache"}
+    done = {file: file.stat().st_mtime_ns for file in out.glob("cache/[!.]*")}
+    assert all(map(whole, done))
+    assert sum(file.suffix == ".json" for file in done) < 6
+    second = subprocess.run(words, capture_output=True, text=True)
+    assert second.returncode == 0, second.stderr
+    assert {file: file.stat().st_mtime_ns for file in done} == done
+    assert pd.read_csv(out / "study.csv")["csa_mm2"].notna().sum() == 5
+    assert (out / "report.html").is_file()
+
+
+def test_killed_while_it_writes_no_file_is_half_there(folder, tmp_path):
+    """SIGKILL when one half of a table, then one half of the page, has reached the disk."""
+    script = """
+        import sys, time
+        from pathlib import Path
+        from cordviz.report import write_report
+        write = Path.write_bytes
+        def slow(path, data):
+            if data.startswith(sys.argv[1].encode()):
+                write(path, data[: len(data) // 2])
+                print("half", flush=True)
+                time.sleep(600)
+            return write(path, data)
+        Path.write_bytes = slow
+        write_report(sys.argv[2], sys.argv[3], methods="propseg", contrasts=["T2w"],
+                     png=False, progress=False)
+    """
+    out = tmp_path / "out"
+    run = [sys.executable, "-c", textwrap.dedent(script)]
+    for beginning, there in (("subject,contrast,method,csa_mm2", set()), ("<!doctype", {"study"})):
+        with subprocess.Popen([*run, beginning, folder, out], stdout=subprocess.PIPE) as process:
+            assert process.stdout.readline() == b"half\n"
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+        assert there <= {file.stem for file in out.glob("[!.]*.csv")}
+        assert not (out / "report.html").exists()
+        assert all(len(pd.read_csv(file)) for file in out.glob("[!.]*.csv"))
+    subprocess.run([*run, "nothing", folder, out], check=True)
+    assert (out / "report.html").read_text(encoding="utf-8").endswith("</html>")
+
+
+def test_workers_end_before_the_report_is_drawn(folder, tmp_path, monkeypatch):
+    """Idle, they would hold half a gigabyte each beside the browser."""
+    left = []
+
+    def look(figures):
+        own = psutil.Process().children(recursive=True)
+        left.append([one for one in own if "LokyProcess" in " ".join(one.cmdline())])
+        return {}, "no browser"
+
+    monkeypatch.setattr(report, "png_figures", look)
+    options = {"methods": METHODS, "contrasts": ["T2w"], "n_jobs": 2, "progress": False}
+    write_report(folder, tmp_path / "out", **options)
+    assert left == [[]]
 
 
 def test_nobody_complete_still_gives_areas(folder, tmp_path, no_browser):

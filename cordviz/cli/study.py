@@ -28,7 +28,9 @@ from .files import FILE
 )
 @click.option("--all-slices", is_flag=True, help="Average every slice of a mask, not C2–C3.")
 @click.option("--margin", default=2.0, show_default=True, help="Of equivalence, mm².")
-@click.option("--jobs", default=-1, show_default=True, help="Images at a time; -1: one per core.")
+@click.option(
+    "--jobs", default=-1, show_default=True, help="Images at a time, 0.5 GB each; -1: one per core."
+)
 @click.option("-o", "--output", type=FILE, required=True, help="Folder for the report.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def compare(
