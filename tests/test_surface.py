@@ -110,9 +110,9 @@ def test_bad_options_are_refused(tube, options, error, message):
 
 
 def test_without_ipyniivue_there_is_the_static_figure_and_a_hint(tube, monkeypatch):
-    import cordviz.views.image
+    import cordviz.views.three_d
 
-    monkeypatch.setattr(cordviz.views.image, "installed", lambda module: module != "ipyniivue")
+    monkeypatch.setattr(cordviz.views.three_d, "installed", lambda module: module != "ipyniivue")
     monkeypatch.setattr(builtins, "__import__", _refusing(builtins.__import__))
     with pytest.warns(UserWarning, match=r"cordviz\[lab\]"):
         fig = view_3d(tube[0], tube[1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +10,11 @@ import numpy as np
 from .._statistics import AREAS
 from .._study_images import StudyImages
 from .._validation import check_choice
-from ..contrasts import DISPLAY_NAMES
-from ..images import voxels
-from .panels import add_panel, mark_sides, scale_bar
-from .phantom import METHODS, OUTLINES, Settings, check_told, phantom_slice
-from .style import CONTOUR_COLOURS, FONT, PAGE
-from .tiles import Picture
-from .volume import ONE, Volume
+from ..contrasts import shown_name
+from .panels import add_panel, blank_page, mark_sides, on_page, scale_bar, write
+from .phantom import COLOURS, METHODS, OUTLINES, Settings, check_told, phantom_slice
+from .style import CONTOUR_COLOURS, PAGE
+from .tiles import CordView, Picture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,8 +24,8 @@ if TYPE_CHECKING:
 
 HALF_MM = 14.0  #: in view around the cord
 COLUMNS, GAP, LINE, SIDES = 3, 16, 19, 24  #: panels in a row; px between them, per line, above
-#: The hues of the explorer's outlines.
-COLOURS = {name: CONTOUR_COLOURS[n] for name, n in zip(OUTLINES, (0, 1, 2, 4), strict=True)}
+#: Heading, picture, and lines of text with their colours.
+Panel = tuple[str, Picture, list[tuple[str, str]]]
 
 
 def plot_contrast_explorer(
@@ -78,28 +76,24 @@ def plot_contrast_explorer(
     """
     check_told(told)
     phantom = phantom_slice(subject, level)
-    panels = []
+    panels: list[Panel] = []
     for name in [contrast] if isinstance(contrast, str) else contrast:
         shot = phantom.acquire(Settings.of(name, **settings))
         family = phantom.suggest(shot).family if told == "auto" else told
         table = phantom.table(shot, family).set_index("outline")
         found = {m: phantom.outline(shot, m, family).mask for m in METHODS}
-        arrays = {"truth": voxels(shot.truth)[..., 0]}
-        arrays |= {m: voxels(mask)[..., 0] for m, mask in found.items() if mask is not None}
-        # RAS: turned so that the patient's right is on the reader's left, anterior on top
-        centre = [float(c) for c in np.argwhere(arrays["truth"] > 0.5).mean(axis=0)]
-        data = voxels(shot.image)[..., 0]
-        picture = _around(data, arrays, centre, shot.spacing, mirrored=True)
+        masks = {m: mask for m, mask in found.items() if mask is not None}
+        view = CordView(shot.image, {"truth": shot.truth, **masks}, half_mm=HALF_MM)
         lines = []
         for key, words in OUTLINES.items():
             row = table.loc[key]
-            area = "not found" if np.isnan(row["csa_mm2"]) else f"{row['csa_mm2']:.1f} mm²"
-            error = "" if key == "truth" or np.isnan(row["csa_mm2"]) else row["error_percent"]
-            error = "" if error == "" else f", {error:+.1f} %".replace("-", "−")
             said = f" ({family})" if row["told_contrast"] else ""
+            area = "not found" if np.isnan(row["csa_mm2"]) else f"{row['csa_mm2']:.1f} mm²"
+            if key != "truth" and area != "not found":
+                area += f", {row['error_percent']:+.1f} %".replace("-", "−")
             words = words.replace("Contrast-s", "S").replace("Contrast-a", "A")  # narrow panels
-            lines.append((COLOURS[key], f"{words}{said}: {area}{error}"))
-        panels.append((DISPLAY_NAMES.get(name, name), picture, lines))
+            lines.append((COLOURS[key], f"{words}{said}: {area}"))
+        panels.append((shown_name(name), view.mosaic([0], 1), lines))
     return _figure(panels, COLOURS, title)
 
 
@@ -167,99 +161,43 @@ def plot_comparison(
         check_choice(name, found.methods, "methods")
     colours = {m: CONTOUR_COLOURS[n % len(CONTOUR_COLOURS)] for n, m in enumerate(found.methods)}
     rows = found.study[found.study["subject"] == person].set_index(["contrast", "method"])
-    panels, height = [], position_mm
+    panels: list[Panel] = []
     for name in shown:
         masks = {m: mask for m, mask in found.masks(person, name).items() if m in chosen}
-        volume = Volume.of(found.image(person, name), masks, crop_mm=None)
-        if height is None:
-            third = [k for k, one in enumerate(found.levels(person, name)) if one == 3]
-            height = float(volume.heights[third[-1] if third else volume.middle[2]])
-        k = int(np.abs(volume.heights - height).argmin())
-        centre = volume.middle[:2] if volume.centres is None else volume.centres[k].tolist()
-        arrays = {m: mask[..., k] for m, mask in volume.masks.items()}
-        picture = _around(volume.data[..., k], arrays, centre, volume.spacing, mirrored=False)
+        view = CordView(found.image(person, name), masks, half_mm=HALF_MM)
+        if position_mm is None:
+            position_mm = view.volume.height_of_c3(found.levels(person, name))
+        k = view.volume.nearest_slice(position_mm)
         values = {m: rows[AREAS[area]].get((name, m), np.nan) for m in chosen}
         lines = [
             (colours[m], f"{m}: " + ("none" if np.isnan(value) else f"{value:.1f} mm²"))
             for m, value in values.items()
         ]
-        panels.append((f"{DISPLAY_NAMES.get(name, name)}, slice {k}", picture, lines))
+        panels.append((f"{shown_name(name)}, slice {k}", view.mosaic([k], 1), lines))
     return _figure(panels, colours, title)
 
 
-def _around(
-    data: np.ndarray,
-    masks: dict[str, np.ndarray],
-    centre: Sequence[float],
-    spacing: np.ndarray,
-    *,
-    mirrored: bool,
-) -> Picture:
-    """Pixels around the cord, rows from anterior; columns from the patient's right."""
-    box = []
-    for at, mm, size in zip(centre, spacing, data.shape, strict=False):
-        half = HALF_MM / mm
-        box.append(slice(max(round(at - half), 0), min(round(at + half) + 1, size)))
-    turn = (slice(None, None, -1), slice(None, None, -1 if mirrored else 1))
-
-    def cut(array: np.ndarray) -> np.ndarray:
-        return array[tuple(box)].T[turn]
-
-    low, high = np.quantile(cut(data), (0.01, 0.99))
-    grey = np.clip((cut(data) - low) / max(high - low, 1e-9) * 255, 0, 255).round()
-    fractions = {
-        n: np.clip(cut(m) * ONE, 0, 255).round().astype(np.uint8) for n, m in masks.items()
-    }
-    return Picture(grey.astype(np.uint8), fractions, (float(spacing[0]), float(spacing[1])))
-
-
-def _figure(
-    panels: list[tuple[str, Picture, list[tuple[str, str]]]],
-    colours: dict[str, str],
-    title: str | None,
-) -> go.Figure:
+def _figure(panels: list[Panel], colours: Mapping[str, str], title: str | None) -> go.Figure:
     """Panels in rows of `COLUMNS`, each with its heading above and its lines of text below."""
-    import plotly.graph_objects as go
-
     columns = min(len(panels), COLUMNS)
     side = (PAGE - GAP * (COLUMNS + 1)) / COLUMNS
     text = 30 + LINE * max(len(lines) for _, _, lines in panels)
     tallest = max(p.size_mm[1] / p.size_mm[0] for _, p, _ in panels) * side
     row_height, top = SIDES + tallest + text + 14, 40.0 if title else 6.0
     rows = -(-len(panels) // columns)
-    page = GAP + columns * (side + GAP), top + rows * row_height
-    fig = go.Figure()
-    fig.update_layout(
-        width=page[0],
-        height=page[1],
-        margin={"l": 0, "r": 0, "t": 0, "b": 0, "autoexpand": False},
-        title={"text": title, "x": GAP / page[0], "y": 1 - 20 / page[1], "yanchor": "middle"},
-        font={**FONT, "size": 12},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        showlegend=False,
-    )
+    fig = blank_page(GAP + columns * (side + GAP), top + rows * row_height, title=title)
     for number, (heading, picture, lines) in enumerate(panels):
         row, column = divmod(number, columns)
         left, high = GAP + column * (side + GAP), top + row * row_height + SIDES
         scale = side / picture.size_mm[0]
-        add_panel(fig, picture, number + 1, (left, high, scale))
+        add_panel(fig, picture, number + 1, (left, high, scale), colours)
         mark_sides(fig, picture, number + 1, "RL", heading)
         below = high + picture.size_mm[1] * scale
         scale_bar(fig, (left, below), scale, 5)
         for n, (colour, words) in enumerate(lines):
-            place = {"x": left / page[0], "y": 1 - (below + 30 + LINE * n) / page[1]}
-            fig.add_annotation(
-                text=f'<span style="color:{colour}">⬤</span> {words}',
-                showarrow=False,
-                xref="paper",
-                yref="paper",
-                xanchor="left",
-                yanchor="top",
-                **place,
-            )
-    for trace in fig.data:
-        if trace.type == "contour":
-            trace.update(colorscale=[[0, colours[trace.name]], [1, colours[trace.name]]])
-            trace.line.width = 3 if trace.name == "truth" else 1.6
+            place = on_page(fig, left, below + 30 + LINE * n)
+            said = f'<span style="color:{colour}">⬤</span> {words}'
+            write(fig, said, place, xanchor="left", yanchor="top")
+    fig.update_traces(line_width=1.6, selector={"type": "contour"})
+    fig.update_traces(line_width=3, selector={"type": "contour", "name": "truth"})
     return fig

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._validation import check_same_grid
 from ..contrasts import shown_name
-from ..images import ImageLike, load_image, load_mask, reorient
-from .panels import add_panel, scale_bar
-from .style import FONT, PAGE
+from ..images import ImageLike
+from .inputs import load_masked
+from .panels import add_panel, blank_page, mark_first_tile, on_page, scale_bar, write
+from .style import PAGE
 from .tiles import CordView
 
 if TYPE_CHECKING:
@@ -74,25 +74,16 @@ def plot_contrasts(
     >>> len(fig.data)  # two pictures, two contours
     4
     """
-    import plotly.graph_objects as go
-
     if not images or not set(images) <= set(masks):
         raise ValueError(
             "Expected at least one image, and a mask for each; got images of "
             f"{', '.join(images) or 'nothing'} and masks of {', '.join(masks) or 'nothing'}."
         )
-    views, origin = {}, {}
-    for name, source in images.items():
-        image, given = load_image(source), masks[name]
-        named = given if isinstance(given, Mapping) else {"mask": given}
-        loaded = {str(key): load_mask(mask, name=f"{name} {key}") for key, mask in named.items()}
-        for key, mask in loaded.items():
-            check_same_grid(mask, image, f"{name} {key}", f"{name} image")
-        views[name] = CordView(image, loaded)
-        views[name].half_mm = min(HALF_MM, views[name].half_mm)
-        affine = reorient(image, "LAS").affine
-        origin[name] = (float(affine[2, 3]), float(affine[2, 2]))
-    heights = {n: origin[n][0] + origin[n][1] * v.slices for n, v in views.items()}
+    views = {
+        name: CordView(*load_masked(image, masks[name], of=name), half_mm=HALF_MM)
+        for name, image in images.items()
+    }
+    heights = {name: view.volume.heights[view.slices] for name, view in views.items()}
     low = max(z.min() for z in heights.values())
     high = min(z.max() for z in heights.values())
     if at_mm is None and low <= high:
@@ -100,22 +91,12 @@ def plot_contrasts(
     per_row = columns or min(len(views), 7)
     rows = math.ceil(len(views) / per_row)
     tile = min(280.0, (PAGE - 32 - GAP * (per_row - 1)) / per_row)
-    several = any(len(view.masks) > 1 for view in views.values())
-    top = 10 + 34 * (title is not None) + 26 * (several and contours)
-    fig = go.Figure()
-    fig.update_layout(
-        width=max(32 + per_row * (tile + GAP) - GAP, 320),
-        height=top + rows * (HEAD + tile + GAP) + 34,
-        margin={"l": 0, "r": 0, "t": 0, "b": 0, "autoexpand": False},
-        font={**FONT, "size": 12},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        showlegend=several and contours,
-    )
-    page = fig.layout.width, fig.layout.height
-    fig.update_layout(legend={"orientation": "h", "x": 16 / page[0], "y": 1 - (top - 30) / page[1]})
-    if title:
-        fig.update_layout(title={"text": title, "x": 16 / page[0], "y": 1 - 22 / page[1]})
+    legend = contours and any(len(view.masks) > 1 for view in views.values())
+    top = 10 + 34 * (title is not None) + 26 * legend
+    bottom = top + rows * (HEAD + tile + GAP)
+    size = max(32 + per_row * (tile + GAP) - GAP, 320), bottom + 34
+    place = {"orientation": "h", "x": 16 / size[0], "y": 1 - (top - 30) / size[1]}
+    fig = blank_page(*size, title=title, showlegend=legend, legend=place)
     named_once: set[str | None] = set()
     for number, (name, view) in enumerate(views.items()):
         row, column = divmod(number, per_row)
@@ -128,25 +109,11 @@ def plot_contrasts(
         add_panel(fig, picture, number + 1, (left, above, scale))
         for line in fig.data[start + 1 :]:
             line.visible = contours
-            line.showlegend = several and contours and line.name not in named_once
+            line.showlegend = legend and line.name not in named_once
             named_once.add(line.name)
-        place = {"xref": "paper", "yref": "paper", "showarrow": False, "xanchor": "center"}
-        place |= {"x": (left + tile / 2) / page[0], "y": 1 - above / page[1], "yanchor": "bottom"}
-        fig.add_annotation(text=f"<b>{shown_name(name)}</b>", font={"size": 13}, **place)
+        heading = {"xanchor": "center", "yanchor": "bottom", "font": {"size": 13}}
+        write(fig, f"<b>{shown_name(name)}</b>", on_page(fig, left + tile / 2, above), **heading)
         if number == 0:
-            _sides(fig)
-            scale_bar(fig, (left, top + rows * (HEAD + tile + GAP) - GAP), scale, 10)
+            mark_first_tile(fig, picture.size_mm)
+            scale_bar(fig, (left, bottom - GAP), scale, 10)
     return fig
-
-
-def _sides(fig: go.Figure) -> None:
-    """Letters of the four sides in the first tile."""
-    style = {"bgcolor": "rgba(0,0,0,0.5)", "font": {"color": "white", "size": 11}, "borderpad": 1}
-    for letter, x, y, side in (
-        ("R", 0, 0.5, {"xanchor": "left"}),
-        ("L", 1, 0.5, {"xanchor": "right"}),
-        ("A", 0.5, 1, {"yanchor": "top"}),
-        ("P", 0.5, 0, {"yanchor": "bottom"}),
-    ):
-        place = {"xref": "x domain", "yref": "y domain", "x": x, "y": y, "showarrow": False}
-        fig.add_annotation(text=letter, **place, **side, **style)

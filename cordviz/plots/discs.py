@@ -1,17 +1,18 @@
-"""Draw discs and the vertebral levels between them on a sagittal cut along the cord."""
+"""The figure of discs and of the vertebral levels between them, on a cut along the cord."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from nibabel.nifti1 import Nifti1Image
 
-from ..images import reoriented_affine
-from ..levels import level_name
-from .panels import add_panel, mark_sides, scale_bar
+from ..images import ImageLike
+from ..levels import level_name, read_discs
+from .inputs import load_masked
+from .panels import add_panel, blank_page, in_panel, mark_sides, scale_bar, write
 from .style import FAINT, INK
 from .tiles import CordView
 
@@ -23,35 +24,66 @@ GAMMA = 0.6  #: vertebrae are dark next to fluid on T2w
 YELLOW = "#FFD60A"
 
 
-def disc_figure(
-    image: Nifti1Image, seg: Nifti1Image, points: dict[int, np.ndarray], font: dict[str, Any]
+def plot_discs(
+    img: ImageLike,
+    seg: ImageLike,
+    discs: ImageLike | Mapping[int, Sequence[float]],
+    *,
+    title: str | None = None,
 ) -> go.Figure:
-    """One panel: the cut, a dot per disc with its name, and the levels beside it."""
+    """Show discs and the vertebral levels between them, to judge them by eye.
+
+    Parameters
+    ----------
+    img : path or nibabel image
+        3-D, any orientation.
+    seg : path or nibabel image
+        Cord mask on the image's grid; the cut follows its centre.
+    discs : path, nibabel image, or mapping
+        Label image on any grid or ``{label: (x, y, z)}`` in mm, such as ``found.points_mm`` of
+        `find_discs` (3 = C2/C3).
+    title : str, optional
+        Heading of the figure.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        The sagittal cut, 40 mm to the front and back. Each dot belongs at the posterior edge of
+        a disc, 3 below the long body with the dens (C2). A level reaches from dot to dot.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        Unreadable input, another grid, an empty mask, discs that are none.
+
+    Examples
+    --------
+    >>> import cordviz as cv
+    >>> subject = cv.simulate_subject(seed=0)
+    >>> image, seg = subject.acquire("T1w", fov=(20, 64, 80))
+    >>> fig = cv.plot_discs(image, seg, subject.disc_points_mm)
+    >>> "C4" in [text.text for text in fig.layout.annotations]
+    True
+    """
     import plotly.graph_objects as go
 
-    view = CordView(image, {"mask": seg})
+    image, masks = load_masked(img, {"mask": seg})
+    points = read_discs(discs)
+    view = CordView(image, masks)
     cut, rows = view.cut(across=0, half_mm=HALF_MM)
     bright = (255 * (cut.grey / 255) ** GAMMA).astype(np.uint8)
     cut = replace(cut, grey=bright)
     columns = view.columns(0, HALF_MM)
-    inverse = np.linalg.inv(reoriented_affine(image, "LAS"))
+    inverse = np.linalg.inv(view.volume.affine)
     las = {k: inverse[:3, :3] @ p + inverse[:3, 3] for k, p in points.items()}
     x = {k: (columns[0] - p[1] + 0.5) * cut.pixel_mm[0] for k, p in las.items()}
     y = {k: (rows[0] - p[2] + 0.5) * cut.pixel_mm[1] for k, p in las.items()}
     shown = [k for k in sorted(points) if 0 <= y[k] <= cut.size_mm[1]]
 
-    left, right, top, bottom = 16, 70, 34, 40
+    left, right, top, bottom = 16, 70, 34 + 30 * (title is not None), 40
     scale = min(640 / cut.size_mm[1], 420 / cut.size_mm[0], 8)
-    fig = go.Figure()
-    fig.update_layout(
-        width=max(left + cut.size_mm[0] * scale + right, 260),
-        height=top + cut.size_mm[1] * scale + bottom,
-        margin={"l": 0, "r": 0, "t": 0, "b": 0, "autoexpand": False},
-        font={**font, "size": 12},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        showlegend=False,
-    )
+    width = max(left + cut.size_mm[0] * scale + right, 260)
+    fig = blank_page(width, top + cut.size_mm[1] * scale + bottom, title=title)
     add_panel(fig, cut, 1, (left, top, scale))
     mark_sides(fig, cut, 1, "AP", "sagittal")
     fig.add_trace(
@@ -67,16 +99,16 @@ def disc_figure(
             hovertemplate="disc %{text}, %{customdata}<extra></extra>",
         )
     )
-    width = cut.size_mm[0]
-    beside = {"xref": "x", "yref": "y", "xanchor": "left", "showarrow": False}
+    end = cut.size_mm[0]
     for upper, lower in pairwise(shown):
         if lower - upper == 1:
-            name = {"text": level_name(upper), "font": {"size": 13, "color": INK}}
-            fig.add_annotation(x=width, y=(y[upper] + y[lower]) / 2, xshift=14, **name, **beside)
+            beside = {"xanchor": "left", "xshift": 14, "font": {"size": 13, "color": INK}}
+            write(fig, level_name(upper), in_panel(1, end, (y[upper] + y[lower]) / 2), **beside)
     for k in shown:
         line = {"color": FAINT, "width": 1, "dash": "dot"}
-        fig.add_shape(x0=x[k], x1=width, y0=y[k], y1=y[k], line=line, layer="above")
-        fig.add_annotation(x=width, y=y[k], text="–", font={"size": 10, "color": FAINT}, **beside)
+        fig.add_shape(x0=x[k], x1=end, y0=y[k], y1=y[k], line=line, layer="above")
+        tick = {"xanchor": "left", "font": {"size": 10, "color": FAINT}}
+        write(fig, "–", in_panel(1, end, y[k]), **tick)
     long = 10 if cut.size_mm[1] < 120 else 20
     scale_bar(fig, (left, top + cut.size_mm[1] * scale), scale, long)
     return fig

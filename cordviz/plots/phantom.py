@@ -13,6 +13,7 @@ from .._validation import check_choice
 from ..contrasts import CONTRASTS, FAMILIES, closest_contrast, guess_contrast
 from ..images import on_grid, spacing_mm, voxels
 from ..simulation.sequences import PRESETS
+from .style import CONTOUR_COLOURS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..simulation.subject import Subject
 
-#: What outlines the cord, in the order of `CONTOUR_COLOURS`: truth first, then the methods.
+#: What outlines the cord: truth first, then the methods.
 OUTLINES = {
     "truth": "Truth",
     "propseg": "Propagation",
@@ -28,6 +29,7 @@ OUTLINES = {
     "agnostic": "Contrast-agnostic network",
 }
 METHODS = tuple(OUTLINES)[1:]
+COLOURS = {name: CONTOUR_COLOURS[n] for name, n in zip(OUTLINES, (0, 1, 2, 4), strict=True)}
 #: Sequence parameters that a slice can be scanned with; the others set its grid.
 TIMING = ("tr_ms", "te_ms", "ti_ms", "flip_deg", "b_s_mm2", "field_t", "snr")
 GRID = ("voxel_mm", "thickness_mm")

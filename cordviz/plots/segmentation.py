@@ -1,32 +1,31 @@
-"""Figures of an image: its mask, its discs, how its soft truth came about."""
+"""The figure of masks on their image: axial slices and two cuts along the cord."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._validation import check_same_grid
-from ..images import ImageLike, load_image, load_mask, read_image
-from ..levels import read_discs, slice_levels
+from ..images import ImageLike
+from ..levels import level_name
+from .inputs import levels_by_slice, load_masked
 from .panels import (
+    ON_IMAGE,
     add_panel,
-    best_columns,
-    mark_levels,
+    blank_page,
+    in_panel,
+    mark_first_tile,
     mark_sides,
-    mark_slices,
-    mark_tiles,
     scale_bar,
+    write,
 )
-from .soft_truth import Steps, draw
-from .style import FAINT, FONT, PAGE
-from .tiles import CordView
+from .style import FAINT, PAGE
+from .tiles import CordView, Picture
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-    from ..soft_truth import SoftTruth
 
 
 def plot_segmentation(
@@ -79,17 +78,9 @@ def plot_segmentation(
     >>> fig.layout.xaxis.scaleanchor
     'y'
     """
-    import plotly.graph_objects as go
-
-    image = load_image(img)
-    named = dict(seg) if isinstance(seg, Mapping) else {"mask": seg}
-    if not named:
-        raise ValueError("Expected at least one mask, got an empty mapping.")
-    masks = {name: load_mask(mask, name=name) for name, mask in named.items()}
-    for name, mask in masks.items():
-        check_same_grid(mask, image, name, "image")
+    image, masks = load_masked(img, seg)
     view = CordView(image, masks)
-    level_of = _level_of_slice(levels, image)
+    level_of = {k: level for k, level in enumerate(levels_by_slice(levels, image)) if level}
     shown = _choose_slices(slices, view)
     sagittal, rows = view.cut(across=0)
     coronal, _ = view.cut(across=1)
@@ -101,7 +92,7 @@ def plot_segmentation(
     scale = min(560 / sagittal.size_mm[1], 360 / cuts_mm, 6)
     start = PAGE - right - between - cuts_mm * scale  # of the sagittal panel
     room = (start - gap - left, max(sagittal.size_mm[1] * scale, 360))
-    columns = best_columns(len(shown), room)
+    columns = _best_columns(len(shown), room)
     axial = view.mosaic(shown, columns)
     axial_scale = min(room[0] / axial.size_mm[0], room[1] / axial.size_mm[1], 7)
     start = left + axial.size_mm[0] * axial_scale + gap
@@ -109,144 +100,23 @@ def plot_segmentation(
     tallest = max(axial.size_mm[1] * axial_scale, sagittal.size_mm[1] * scale)
     page = (middle + coronal.size_mm[0] * scale + right, top + tallest + bottom)
 
-    fig = go.Figure()
-    fig.update_layout(
-        width=page[0],
-        height=page[1],
-        margin={"l": 0, "r": 0, "t": 0, "b": 0, "autoexpand": False},
-        title={"text": title, "x": left / page[0], "y": 1 - 20 / page[1], "yanchor": "middle"},
-        font={**FONT, "size": 12},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        showlegend=len(masks) > 1,
-        legend={"orientation": "h", "x": left / page[0], "y": 1 - (top - 54) / page[1]},
-    )
+    legend = {"orientation": "h", "x": left / page[0], "y": 1 - (top - 54) / page[1]}
+    fig = blank_page(*page, title=title, showlegend=len(masks) > 1, legend=legend)
     add_panel(fig, axial, 1, (left, top, axial_scale))
     add_panel(fig, sagittal, 2, (start, top, scale))
     add_panel(fig, coronal, 3, (middle, top, scale))
-    mark_tiles(fig, shown, columns, axial, level_of)
+    _mark_tiles(fig, shown, columns, axial, level_of)
     mark_sides(fig, sagittal, 2, "AP", "sagittal")
     mark_sides(fig, coronal, 3, "RL", "coronal")
     row_of = {int(k): (row + 0.5) * sagittal.pixel_mm[1] for row, k in enumerate(rows)}
-    mark_slices(fig, {k: row_of[k] for k in shown if k in row_of})
-    mark_levels(fig, coronal, row_of, level_of)
+    _mark_slices(fig, {k: row_of[k] for k in shown if k in row_of})
+    _mark_levels(fig, coronal, row_of, level_of)
     scale_bar(fig, (left, top + axial.size_mm[1] * axial_scale), axial_scale, 10)
     long = 10 if sagittal.size_mm[1] < 120 else 20
     scale_bar(fig, (start, top + sagittal.size_mm[1] * scale), scale, long)
-    note = {"text": "cuts follow the cord's centre", "font": {"size": 11, "color": FAINT}}
     corner = {"xref": "x3 domain", "x": 1, "xanchor": "right", "yref": "y3 domain", "y": 0}
-    fig.add_annotation(**note, **corner, yanchor="top", yshift=-8, showarrow=False)
-    return fig
-
-
-def plot_discs(
-    img: ImageLike,
-    seg: ImageLike,
-    discs: ImageLike | Mapping[int, Sequence[float]],
-    *,
-    title: str | None = None,
-) -> go.Figure:
-    """Show discs and the vertebral levels between them, to judge them by eye.
-
-    Parameters
-    ----------
-    img : path or nibabel image
-        3-D, any orientation.
-    seg : path or nibabel image
-        Cord mask on the image's grid; the cut follows its centre.
-    discs : path, nibabel image, or mapping
-        Label image on any grid or ``{label: (x, y, z)}`` in mm, such as ``found.points_mm`` of
-        `find_discs` (3 = C2/C3).
-    title : str, optional
-        Heading of the figure.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        The sagittal cut, 40 mm to the front and back. Each dot belongs at the posterior edge of
-        a disc, 3 below the long body with the dens (C2). A level reaches from dot to dot.
-
-    Raises
-    ------
-    FileNotFoundError, TypeError, ValueError
-        Unreadable input, another grid, an empty mask, discs that are none.
-
-    Examples
-    --------
-    >>> import cordviz as cv
-    >>> subject = cv.simulate_subject(seed=0)
-    >>> image, seg = subject.acquire("T1w", fov=(20, 64, 80))
-    >>> fig = cv.plot_discs(image, seg, subject.disc_points_mm)
-    >>> "C4" in [text.text for text in fig.layout.annotations]
-    True
-    """
-    from .discs import disc_figure
-
-    image, mask = load_image(img), load_mask(seg)
-    check_same_grid(mask, image, "mask", "image")
-    fig = disc_figure(image, mask, read_discs(discs), FONT)
-    if title is not None:
-        fig.update_layout(height=fig.layout.height + 30, margin={"t": 30})
-        fig.update_layout(title={"text": title, "x": 0.04, "font": {"size": 15}})
-    return fig
-
-
-def plot_soft_truth(
-    result: SoftTruth, *, slice_number: int | None = None, title: str | None = None
-) -> go.Figure:
-    """Show how a soft truth came about, at one place along the cord.
-
-    Four rows: the hard masks on their native grids; the same in the space of the reference; their
-    outlines together and their mean, the soft truth; and the soft truth back on every native
-    grid, tinted by the fraction of cord. Below each tile stands the area of its slice in mm².
-
-    Parameters
-    ----------
-    result : SoftTruth
-        What `average_soft_truth` returned.
-    slice_number : int, optional
-        Slice of the reference in its nibabel-LAS frame (0 is inferior). By default the middle of
-        the slices that most masks reach.
-    title : str, optional
-        Heading of the figure.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        Radiological: the patient's right (R) on the reader's left, anterior on top.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Not a result of `average_soft_truth`; a slice without soft truth.
-
-    Examples
-    --------
-    >>> import cordviz as cv, nibabel as nib, numpy as np
-    >>> x, y, z = np.indices((40, 40, 5))
-    >>> cord = np.hypot(x - 20, y - 20) < 6
-    >>> image = nib.Nifti1Image(np.where(cord, 100.0, 300.0), np.eye(4))
-    >>> mask = nib.Nifti1Image(cord.astype("u1"), np.eye(4))
-    >>> both = {"T2w": mask, "T2star": mask}, {"T2w": image, "T2star": image}
-    >>> fig = cv.plot_soft_truth(cv.average_soft_truth(*both, progress=False))
-    >>> any("T2*w" in note.text for note in fig.layout.annotations)
-    True
-    """
-    import plotly.graph_objects as go
-
-    from ..soft_truth import SoftTruth
-
-    if not isinstance(result, SoftTruth):
-        raise TypeError(f"Expected what average_soft_truth returned, got {type(result).__name__}.")
-    fig = go.Figure()
-    fig.update_layout(
-        margin={"l": 0, "r": 0, "t": 0, "b": 0, "autoexpand": False},
-        font={**FONT, "size": 12},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        showlegend=False,
-    )
-    draw(fig, Steps(result, slice_number), result.reference_name, title, PAGE)
+    faint = {"font": {"size": 11, "color": FAINT}, "yanchor": "top", "yshift": -8}
+    write(fig, "cuts follow the cord's centre", corner, **faint)
     return fig
 
 
@@ -264,9 +134,62 @@ def _choose_slices(slices: int | Sequence[int], view: CordView) -> list[int]:
     return chosen
 
 
-def _level_of_slice(levels: ImageLike | None, image: Any) -> dict[int, int]:
-    if levels is None:
-        return {}
-    labels = read_image(levels, name="level map")
-    check_same_grid(labels, image, "level map", "image")
-    return {k: int(level) for k, level in enumerate(slice_levels(labels)) if np.isfinite(level)}
+def _best_columns(tiles: int, room: tuple[float, float]) -> int:
+    """Number of columns that makes square tiles largest."""
+    size = {c: min(room[0] / c, room[1] / math.ceil(tiles / c)) for c in range(1, tiles + 1)}
+    return max(size, key=lambda c: size[c])
+
+
+def _mark_tiles(
+    fig: go.Figure, shown: list[int], columns: int, axial: Picture, level_of: dict[int, int]
+) -> None:
+    """Slice number and level in every tile, the four sides in the first, white lines between."""
+    rows = math.ceil(len(shown) / columns)
+    width, height = (size / n for size, n in zip(axial.size_mm, (columns, rows), strict=True))
+    for number, k in enumerate(shown):
+        row, column = divmod(number, columns)
+        level = f" · {level_name(level_of[k])}" if k in level_of else ""
+        corner = {"xanchor": "left", "yanchor": "top"}
+        write(fig, f"{k}{level}", in_panel(1, column * width, row * height), **ON_IMAGE, **corner)
+    mark_first_tile(fig, (width, height))
+    white = {"line": {"color": "white", "width": 3}, "xref": "x", "yref": "y"}
+    for i in range(1, columns):
+        fig.add_shape(x0=i * width, x1=i * width, y0=0, y1=rows * height, **white)
+    for i in range(1, rows):
+        fig.add_shape(x0=0, x1=columns * width, y0=i * height, y1=i * height, **white)
+
+
+def _mark_slices(fig: go.Figure, row_of: dict[int, float]) -> None:
+    """Numbers of the axial slices at the left of the sagittal cut."""
+    small = {"size": 10, "color": FAINT}
+    fig.update_layout(
+        yaxis2={
+            "visible": True,
+            "tickvals": list(row_of.values()),
+            "ticktext": [str(k) for k in row_of],
+            "ticks": "outside",
+            "ticklen": 4,
+            "tickcolor": FAINT,
+            "tickfont": small,
+            "showgrid": False,
+            "zeroline": False,
+        }
+    )
+    corner = {"xanchor": "right", "yanchor": "bottom", "xshift": -6, "yshift": 3}
+    write(fig, "slice", in_panel(2, 0, 0), font=small, **corner)
+
+
+def _mark_levels(
+    fig: go.Figure, cut: Picture, row_of: dict[int, float], level_of: dict[int, int]
+) -> None:
+    """Level names at the right of the coronal cut, with a tick where one level ends."""
+    width, half = cut.size_mm[0], cut.pixel_mm[1] / 2
+    for level in sorted(set(level_of.values())):
+        at = [row_of[k] for k, value in level_of.items() if value == level and k in row_of]
+        if not at:
+            continue
+        beside = {"xanchor": "left", "xshift": 12, "font": {"size": 12}}
+        write(fig, level_name(level), in_panel(3, width, float(np.mean(at))), **beside)
+        for edge in {min(at) - half, max(at) + half}:
+            tick = {"xanchor": "left", "font": {"size": 10, "color": FAINT}}
+            write(fig, "–", in_panel(3, width, edge), **tick)

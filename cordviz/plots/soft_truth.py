@@ -1,4 +1,4 @@
-"""Draw how a soft truth came about: tiles of one place along the cord, a row for each step."""
+"""The figure of how a soft truth came about: one place along the cord, a row for each step."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
-from ..contrasts import DISPLAY_NAMES
+from ..contrasts import shown_name
 from ..images import reorient, voxels
-from .panels import add_panel, scale_bar
-from .style import CONTOUR_COLOURS, FAINT
+from .panels import add_panel, blank_page, on_page, scale_bar, write
+from .style import CONTOUR_COLOURS, FAINT, PAGE
 from .tiles import CordView, Picture
+from .volume import ONE
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -22,18 +23,73 @@ HALF_MM = 11.0  #: half the side of a tile: the cord and the fluid around it
 LEFT, HEAD, GAP, BETWEEN = 114, 30, 6, 46  #: px: row names, column names, tiles, rows
 WIDEST = 132  #: px of a tile
 LARGE = 1.4  #: tiles of the mean against the others
+SMALL: dict[str, Any] = {"font": {"size": 11, "color": FAINT}, "xanchor": "center"}
+#: The colour bar beside the mean.
+SCALE = {
+    "xanchor": "left", "yanchor": "top", "lenmode": "pixels", "thickness": 8, "xpad": 0, "ypad": 0,
+    "outlinewidth": 0, "tickvals": [0, 0.5, 1], "ticktext": ["0", "0.5", "1 cord"],
+}  # fmt: skip
 TINTS = [
     *([0, "rgba(255,240,130,0)"], [0.02, "rgba(255,240,130,0.35)"]),
     *([0.5, "rgba(255,163,0,0.6)"], [1, "rgba(185,50,0,0.7)"]),
 ]
 
 
-class Steps:
+def plot_soft_truth(
+    result: SoftTruth, *, slice_number: int | None = None, title: str | None = None
+) -> go.Figure:
+    """Show how a soft truth came about, at one place along the cord.
+
+    Four rows: the hard masks on their native grids; the same in the space of the reference; their
+    outlines together and their mean, the soft truth; and the soft truth back on every native
+    grid, tinted by the fraction of cord. Below each tile stands the area of its slice in mm².
+
+    Parameters
+    ----------
+    result : SoftTruth
+        What `average_soft_truth` returned.
+    slice_number : int, optional
+        Slice of the reference in its nibabel-LAS frame (0 is inferior). By default the middle of
+        the slices that most masks reach.
+    title : str, optional
+        Heading of the figure.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Radiological: the patient's right (R) on the reader's left, anterior on top.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not a result of `average_soft_truth`; a slice without soft truth.
+
+    Examples
+    --------
+    >>> import cordviz as cv, nibabel as nib, numpy as np
+    >>> x, y, z = np.indices((40, 40, 5))
+    >>> cord = np.hypot(x - 20, y - 20) < 6
+    >>> image = nib.Nifti1Image(np.where(cord, 100.0, 300.0), np.eye(4))
+    >>> mask = nib.Nifti1Image(cord.astype("u1"), np.eye(4))
+    >>> both = {"T2w": mask, "T2star": mask}, {"T2w": image, "T2star": image}
+    >>> fig = cv.plot_soft_truth(cv.average_soft_truth(*both, progress=False))
+    >>> any("T2*w" in note.text for note in fig.layout.annotations)
+    True
+    """
+    from ..soft_truth import SoftTruth
+
+    if not isinstance(result, SoftTruth):
+        raise TypeError(f"Expected what average_soft_truth returned, got {type(result).__name__}.")
+    return _draw(_Steps(result, slice_number), title)
+
+
+class _Steps:
     """The tiles of every step at one slice of the reference, counted in the nibabel-LAS frame."""
 
     def __init__(self, result: SoftTruth, number: int | None) -> None:
         """Cut the tiles."""
         self.names = list(result.hard_masks)
+        self.reference = shown_name(result.reference_name)
         scan = reorient(result.images[result.reference_name])
         crop = next(iter(result.in_reference.values()))
         start = np.rint(np.linalg.inv(scan.affine) @ crop.affine[:, 3])[:3].astype(int)
@@ -51,7 +107,7 @@ class Steps:
         space = scan.slicer[box]
         warped = {name: result.in_reference[name] for name in self.names}
         truth = Nifti1Image(voxels(soft)[box], crop.affine)
-        view = _view(space, {**warped, "soft": truth})
+        view = CordView(space, {**warped, "soft": truth}, half_mm=HALF_MM)
         common = view.mosaic([k], 1)
         self.mean = Picture(common.grey, {"soft": common.masks["soft"]}, common.pixel_mm)
         outlines = {name: common.masks[name] for name in self.names}
@@ -61,78 +117,68 @@ class Steps:
         self.soft: dict[str, Picture] = {}
         for name in self.names:
             masks = {"hard": result.hard_masks[name], "soft": result.native[name]}
-            view = _view(result.images[name], masks)
+            view = CordView(result.images[name], masks, half_mm=HALF_MM)
             at = float((np.linalg.inv(reorient(result.images[name]).affine) @ [*place, 1])[2])
             tile = view.mosaic([int(view.slices[np.abs(view.slices - at).argmin()])], 1)
             for kind, into in (("hard", self.hard), ("soft", self.soft)):
                 into[name] = Picture(tile.grey, {kind: tile.masks[kind]}, tile.pixel_mm)
 
 
-def draw(fig: go.Figure, steps: Steps, reference: str, title: str | None, width: int) -> None:
-    """Lay the steps out in rows on a page of a given width."""
+def _draw(steps: _Steps, title: str | None) -> go.Figure:
+    """Lay the steps out in rows."""
     count = len(steps.names)
-    tile = min(WIDEST, (width - LEFT - 16 - GAP * (count - 1)) / count)
+    tile = min(WIDEST, (PAGE - LEFT - 16 - GAP * (count - 1)) / count)
     top = HEAD + 34 * (title is not None)
     sizes = (tile, tile, tile * (LARGE if count > 3 else 1), tile)
     rows = [top + sum(sizes[:row]) + row * BETWEEN for row in range(4)]
     right = LEFT + count * (tile + GAP) - GAP
-    fig.update_layout(width=right + (16 if count > 3 else 64), height=rows[-1] + tile + 44)
-    if title:
-        fig.update_layout(title={"text": title, "x": 14 / width, "y": 0.985, "yanchor": "top"})
+    fig = blank_page(right + (16 if count > 3 else 64), rows[-1] + tile + 44, title=title)
     number = 0
 
     def put(picture: Picture, left: float, row: int, under: str, colour: int = 0) -> None:
         nonlocal number
         number += 1
-        add_panel(fig, picture, number, (left, rows[row], sizes[row] / max(picture.size_mm)))
+        colours = None
+        if len(picture.masks) == 1:
+            one = CONTOUR_COLOURS[colour % len(CONTOUR_COLOURS)]
+            colours = dict.fromkeys(picture.masks, one)
+        scale = sizes[row] / max(picture.size_mm)
+        add_panel(fig, picture, number, (left, rows[row], scale), colours)
         if "soft" in picture.masks:
             _fill(fig, picture, number)
-        elif len(picture.masks) == 1:
-            line = CONTOUR_COLOURS[colour % len(CONTOUR_COLOURS)]
-            fig.data[-1].colorscale = [[0, line], [1, line]]
-        below = _page(fig, left + sizes[row] / 2, rows[row] + sizes[row])
-        _text(fig, under, below, size=11, color=FAINT, yanchor="top", xanchor="center")
+        below = on_page(fig, left + sizes[row] / 2, rows[row] + sizes[row])
+        write(fig, under, below, yanchor="top", **SMALL)
 
-    shown = DISPLAY_NAMES.get(reference, reference)
     for column, name in enumerate(steps.names):
         left = LEFT + column * (tile + GAP)
-        heading = f"<b>{DISPLAY_NAMES.get(name, name)}</b>"
-        above = _page(fig, left + tile / 2, top - 4)
-        _text(fig, heading, above, yanchor="bottom", xanchor="center")
+        above = on_page(fig, left + tile / 2, top - 4)
+        write(fig, f"<b>{shown_name(name)}</b>", above, yanchor="bottom", xanchor="center")
         put(steps.hard[name], left, 0, _area(steps.hard[name]), column)
         put(steps.warped[name], left, 1, _area(steps.warped[name]), column)
         put(steps.soft[name], left, 3, _area(steps.soft[name]))
     centre = (LEFT + right) / 2
     put(steps.together, centre - sizes[2] - GAP / 2, 2, "all outlines")
     put(steps.mean, centre + GAP / 2, 2, f"mean: {_area(steps.mean)}")
-    beside = centre + GAP / 2 + sizes[2] + 4
-    fig.data[-1].update(showscale=True, colorbar=_scale(fig, beside, rows[2], sizes[2]))
+    beside = on_page(fig, centre + GAP / 2 + sizes[2] + 4, rows[2])
+    fig.data[-1].update(showscale=True, colorbar={**beside, **SCALE, "len": sizes[2]})
     for row, (head, note) in enumerate(
         (
             ("Hard masks", "native grids"),
-            (f"In {shown} space", "registered"),
-            ("Soft truth", f"mean in<br>{shown} space"),
+            (f"In {steps.reference} space", "registered"),
+            ("Soft truth", f"mean in<br>{steps.reference} space"),
             ("Soft truth", "warped back to<br>native grids"),
         )
     ):
         label = f"<b>{head}</b><br><span style='color:{FAINT}'>{note}</span>"
-        place = _page(fig, 14, rows[row] + sizes[row] / 2)
-        _text(fig, label, place, align="left", xanchor="left", yanchor="middle")
+        place = on_page(fig, 14, rows[row] + sizes[row] / 2)
+        write(fig, label, place, align="left", xanchor="left", yanchor="middle")
         if row:
-            arrow = _page(fig, 50, rows[row] - BETWEEN / 2)
-            _text(fig, "↓", arrow, size=20, color=FAINT, xanchor="center", yanchor="middle")
+            arrow = on_page(fig, 50, rows[row] - BETWEEN / 2)
+            large = {"font": {"size": 20, "color": FAINT}, "xanchor": "center"}
+            write(fig, "↓", arrow, yanchor="middle", **large)
     px_per_mm = tile / max(steps.soft[steps.names[0]].size_mm)
     scale_bar(fig, (LEFT, rows[-1] + tile + 8), px_per_mm, 10)
-
-
-def _scale(fig: go.Figure, x: float, y: float, length: float) -> dict[str, Any]:
-    """Colour bar at the right of a tile."""
-    place = _page(fig, x, y)
-    return {
-        **place, "xanchor": "left", "yanchor": "top", "len": length, "lenmode": "pixels",
-        "thickness": 8, "xpad": 0, "ypad": 0, "outlinewidth": 0, "tickvals": [0, 0.5, 1],
-        "ticktext": ["0", "0.5", "1 cord"],
-    }  # fmt: skip
+    return fig
 
 
 def _middle(result: SoftTruth) -> int:
@@ -142,15 +188,9 @@ def _middle(result: SoftTruth) -> int:
     return int(best[len(best) // 2])
 
 
-def _view(image: Nifti1Image, masks: dict[str, Nifti1Image]) -> CordView:
-    view = CordView(image, masks)
-    view.half_mm = min(HALF_MM, view.half_mm)
-    return view
-
-
 def _area(picture: Picture) -> str:
     [mask] = picture.masks.values()
-    return f"{mask.sum() / 250 * np.prod(picture.pixel_mm):.1f} mm²"
+    return f"{mask.sum() / ONE * np.prod(picture.pixel_mm):.1f} mm²"
 
 
 def _fill(fig: go.Figure, picture: Picture, number: int) -> None:
@@ -160,22 +200,8 @@ def _fill(fig: go.Figure, picture: Picture, number: int) -> None:
     [mask], (dx, dy) = picture.masks.values(), picture.pixel_mm
     fig.add_trace(
         go.Heatmap(
-            z=(mask / 250).round(2), x0=dx / 2, dx=dx, y0=dy / 2, dy=dy, zmin=0, zmax=1,
+            z=(mask / ONE).round(2), x0=dx / 2, dx=dx, y0=dy / 2, dy=dy, zmin=0, zmax=1,
             xaxis=f"x{number}", yaxis=f"y{number}", colorscale=TINTS, showscale=False,
             hovertemplate="%{z} cord<extra></extra>",
         )
     )  # fmt: skip
-
-
-def _page(fig: go.Figure, x: float, y: float) -> dict[str, Any]:
-    """Place in px from the page's top left."""
-    paper = {"xref": "paper", "yref": "paper"}
-    return {**paper, "x": x / fig.layout.width, "y": 1 - y / fig.layout.height}
-
-
-def _text(
-    fig: go.Figure, text: str, place: dict[str, Any], *, size: int = 12, color: str | None = None,
-    **style: Any,
-) -> None:  # fmt: skip
-    font = {"size": size, **({"color": color} if color else {})}
-    fig.add_annotation(text=text, showarrow=False, font=font, **place, **style)

@@ -18,7 +18,7 @@ from .study_panels import (
     footnote,
     method_panels,
 )
-from .style import FONT, INK, LINE_COLOURS, PAGE
+from .style import INK, LINE_COLOURS, PAGE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,7 @@ def plot_csa_by_contrast(
     kept, counts = complete_cases(study, value, contrasts)
     methods, names = (list(dict.fromkeys(kept[column])) for column in ("method", "contrast"))
     page = min(PAGE, 80 + len(methods) * max(62 * len(names), 200))
-    fig, places = method_panels(methods, page, title, FONT, head=34)
+    fig, places = method_panels(methods, page, title)
     truth = kept["truth_mm2"].mean() if "truth_mm2" in kept else float("nan")
     for method, place in zip(methods, places, strict=True):
         one = kept[kept["method"] == method]
@@ -152,7 +152,7 @@ def plot_agreement(
         raise ValueError(f"Agreement needs at least 2 subjects with both contrasts. {counts}")
     methods = list(dict.fromkeys(kept["method"]))
     page = min(PAGE, 80 + 400 * len(methods))
-    fig, places = method_panels(methods, page, title, FONT, head=34)
+    fig, places = method_panels(methods, page, title)
     limits = []
     for number, (method, place) in enumerate(zip(methods, places, strict=True)):
         one = kept[kept["method"] == method]

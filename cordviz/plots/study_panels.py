@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import FAINT, INK
+from .style import FAINT, FONT, INK, faded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,24 +25,24 @@ PUBLISHED = {
     },
 }  # fmt: skip
 GHOST = "#9AA5AD"
-BOTTOM = 62  #: px below the lowest panel, for the axis
+BOTTOM, HEAD = 62, 34  #: px below the lowest panel, for the axis; above each, for text
 FEWEST_FOR_VIOLIN = 5  #: fewer points have no shape
 RATER = "simulated rater"  #: how names of methods start that put offsets in
 
 
 def method_panels(
-    methods: list[str], page: float, title: str | None, font: dict, *, head: int
+    methods: list[str], page: float, title: str | None
 ) -> tuple[go.Figure, list[dict[str, int]]]:
     """Panels side by side, two or three to a row, one per method; with the place of each.
 
-    `page` is the widest that the figure may be, `head` the room above a panel, both in px.
+    `page` is the widest that the figure may be in px.
     """
     from plotly.subplots import make_subplots
 
     columns = 2 if len(methods) == 4 else min(len(methods), 3)
     rows = -(-len(methods) // columns)
-    top, left, height = head + 30 + (36 if title else 0), 64, 320
-    between = BOTTOM + head + 36
+    top, left, height = HEAD + 30 + (36 if title else 0), 64, 320
+    between = BOTTOM + HEAD + 36
     size = (page, top + BOTTOM + rows * height + (rows - 1) * between)
     fig = make_subplots(
         rows,
@@ -55,12 +55,12 @@ def method_panels(
     axis = {"showgrid": False, "zeroline": False, "showline": True, "linecolor": FAINT}
     fig.update_xaxes(**axis, ticks="outside", tickcolor=FAINT)
     fig.update_yaxes(**{**axis, "showgrid": True, "gridcolor": "#E3E7EA"})
-    fig.update_annotations(font_size=14, yshift=head)
+    fig.update_annotations(font_size=14, yshift=HEAD)
     fig.update_layout(
         width=size[0],
         height=size[1],
         title={"text": title, "x": 0.02, "y": 1 - 22 / size[1], "yanchor": "middle"},
-        font={**font, "size": 13},
+        font={**FONT, "size": 13},
         paper_bgcolor="white",
         plot_bgcolor="white",
         margin={"l": left, "r": 16, "t": top, "b": BOTTOM},
@@ -90,7 +90,7 @@ def add_contrast(
                 width=0.78,
                 points=False,
                 line={"color": colour, "width": 1},
-                fillcolor=_faded(colour, 0.22),
+                fillcolor=faded(colour, 0.22),
                 showlegend=False,
                 hoverinfo="skip",
             ),
@@ -188,7 +188,7 @@ def add_differences(
         ),
         **place,
     )
-    fig.add_hrect(bias - half, bias + half, fillcolor=_faded(colour, 0.2), line_width=0, **place)
+    fig.add_hrect(bias - half, bias + half, fillcolor=faded(colour, 0.2), line_width=0, **place)
     fig.add_hline(0, line={"color": "#C4CCD2", "width": 1}, **place)
     for value, dash in ((bias, "solid"), (bias - 1.96 * sd, "dash"), (bias + 1.96 * sd, "dash")):
         line = {"color": colour if dash == "solid" else FAINT, "width": 1.6, "dash": dash}
@@ -216,11 +216,6 @@ def footnote(fig: go.Figure, methods: list[str], lines: list[str | None]) -> Non
     text = {"text": "<br>".join(told), "font": {"size": 11, "color": FAINT}, "align": "left"}
     place = {"xref": "paper", "yref": "paper", "x": 0, "y": 0, "yshift": -BOTTOM}
     fig.add_annotation(**text, **place, xanchor="left", yanchor="top", showarrow=False)
-
-
-def _faded(colour: str, alpha: float) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{alpha})"
 
 
 def _signed(value: float) -> str:

@@ -7,3 +7,10 @@ LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8A6D00"
 INK, FAINT = "#26323B", "#87929B"
 PAGE = 900  #: widest figure in px: fits a notebook on a laptop
 FONT = {"family": "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif", "color": INK}
+
+
+def faded(colour: str, alpha: float) -> str:
+    """#RRGGBB → the same, less opaque."""
+    from plotly.colors import hex_to_rgb
+
+    return f"rgba{(*hex_to_rgb(colour), alpha)}"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._validation import check_same_grid
 from ..centerline import mask_in_las, slice_centres
-from ..images import ImageLike, load_image, load_mask, read_image
-from ..levels import level_name, slice_levels
+from ..images import ImageLike, read_image
+from ..levels import level_name
 from ..morphometry import measure_shape
+from .inputs import levels_by_slice, load_masked
 from .style import FAINT, FONT
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class Surface:
     centres_mm : ndarray of float, shape (n, 3)
     area_mm2 : ndarray of float, shape (n,)
         Cross-sectional area of `measure_shape`, NaN where it cannot be measured.
-    level : ndarray of float, shape (n,)
-        Vertebral level (2 = C2), NaN where unknown.
+    level : ndarray of int, shape (n,)
+        Vertebral level (2 = C2), 0 where unknown.
     """
 
     slices: np.ndarray
@@ -93,11 +93,7 @@ def cord_surface(seg: ImageLike, *, levels: ImageLike | None = None) -> Surface:
         ring[:, :2] = (centre[:2, None] + direction * edge_mm).T
         ring[:, 2] = k
     table = measure_shape(seg, levels=levels).set_index("slice")
-    known = np.full(data.shape[2], np.nan)
-    if levels is not None:
-        labels = read_image(levels, name="level map")
-        check_same_grid(labels, read_image(seg, name="mask"), "level map", "mask")
-        known = slice_levels(labels)
+    level = np.array(levels_by_slice(levels, read_image(seg)) or np.zeros(data.shape[2], int))
     matrix, origin = affine[:3, :3], affine[:3, 3]
     middles = np.column_stack([np.asarray(centres)[:, :2], slices])
     return Surface(
@@ -105,7 +101,7 @@ def cord_surface(seg: ImageLike, *, levels: ImageLike | None = None) -> Surface:
         rings @ matrix.T + origin,
         middles @ matrix.T + origin,
         table["area_mm2"].reindex(slices).to_numpy(float),
-        known[slices],
+        level[slices],
     )
 
 
@@ -151,9 +147,8 @@ def plot_3d(
     """
     import plotly.graph_objects as go
 
-    image, mask = load_image(img), load_mask(seg)
-    check_same_grid(mask, image, "mask", "image")
-    surface = cord_surface(mask, levels=levels)
+    _, masks = load_masked(img, {"mask": seg})
+    surface = cord_surface(masks["mask"], levels=levels)
     x, y, z = np.moveaxis(surface.points_mm, 2, 0)
     low, high = colour_range(surface)
     fig = go.Figure(
@@ -220,7 +215,7 @@ def colour_range(surface: Surface) -> tuple[float, float]:
 def _level_marks(surface: Surface) -> list[tuple[np.ndarray, str]]:
     """Where to write the name of each level: beside the cord, in its middle slice."""
     reach = np.linalg.norm(surface.points_mm - surface.centres_mm[:, None], axis=2).max() + 4
-    marks: list[tuple[np.ndarray, Any]] = []
+    marks = []
     for level in np.unique(surface.level[surface.level > 0]):
         at = np.flatnonzero(surface.level == level)
         marks.append((surface.centres_mm[at[len(at) // 2]] + (reach, 0, 0), level_name(int(level))))

@@ -9,10 +9,9 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Image
 from scipy.ndimage import gaussian_filter1d
 
-from ..images import reorient, spacing_mm, voxels
+from .volume import ONE, ROOM_MM, Volume
 
 WINDOW_MM = 20.0  #: over which brightness adapts along the cord
-MARGIN_MM = 10.0  #: kept around the cord, so that CSF and the canal are in view
 
 
 @dataclass(frozen=True)
@@ -47,32 +46,22 @@ class CordView:
     array order gives radiological pictures: the patient's right on the reader's left.
     """
 
-    def __init__(self, image: Nifti1Image, masks: Mapping[str, Nifti1Image]) -> None:
-        """Take masks on the grid of the image."""
-        las = reorient(image, "LAS")
-        self.data = voxels(las)
-        self.spacing = spacing_mm(las)
-        self.masks = {name: voxels(reorient(mask, "LAS")) for name, mask in masks.items()}
-        cord = np.max(list(self.masks.values()), axis=0)
-        # a soft mask may stay under one half everywhere in thick slices: then show what there is
-        inside = cord >= 0.5 if (cord >= 0.5).any() else cord > 0
-        self.slices = np.flatnonzero(inside.any(axis=(0, 1)))
-        self.centres = self._centres(inside)
-        found = np.argwhere(inside)
-        radius = np.abs(found[:, :2] - self.centres[found[:, 2]]) * self.spacing[:2]
-        #: half the side of an axial tile in mm: square, the same for all slices
-        self.half_mm = float(np.clip(np.quantile(radius, 0.999) + MARGIN_MM, 14, 30))
+    def __init__(
+        self,
+        image: Nifti1Image,
+        masks: Mapping[str, Nifti1Image],
+        *,
+        half_mm: float = np.inf,
+    ) -> None:
+        """Take masks on the grid of the image; tiles are at most 2 · `half_mm` wide."""
+        self.volume = Volume.of(image, masks)
+        self.data, self.spacing = self.volume.data, self.volume.spacing
+        self.masks, self.centres = self.volume.masks, self.volume.centroids
+        self.slices = np.flatnonzero(np.any(self.volume.cord, axis=(0, 1)))
         field_of_view = np.array(self.data.shape[:2]) * self.spacing[:2]
-        self.half_mm = min(self.half_mm, float(field_of_view.min() / 2))
+        #: half the side of an axial tile in mm: square, the same for all slices
+        self.half_mm = min(self.volume.half_mm, float(field_of_view.min() / 2), half_mm)
         self._low, self._high = self._window()
-
-    def _centres(self, inside: np.ndarray) -> np.ndarray:
-        """Centre of the cord in every slice in voxels, shape (slices, 2); held beyond its ends."""
-        count = np.maximum(inside.sum(axis=(0, 1)), 1)
-        x = (inside.sum(axis=1) * np.arange(inside.shape[0])[:, None]).sum(axis=0) / count
-        y = (inside.sum(axis=0) * np.arange(inside.shape[1])[:, None]).sum(axis=0) / count
-        every = np.arange(inside.shape[2])
-        return np.stack([np.interp(every, self.slices, c[self.slices]) for c in (x, y)], axis=1)
 
     def _window(self) -> tuple[np.ndarray, np.ndarray]:
         """Black and white point of every slice, smooth along the cord: coils fade towards ends."""
@@ -91,7 +80,7 @@ class CordView:
             for tile in tiles:  # a contour must close inside its own tile
                 tile[[0, -1]] = 0
                 tile[:, [0, -1]] = 0
-            masks[name] = _to_bytes(_arrange(tiles, columns, 0), 250)
+            masks[name] = _to_bytes(_arrange(tiles, columns, 0), ONE)
         grey = [self._brightness(self._axial(self.data, k), k) for k in slices]
         pixel = (float(self.spacing[0]), float(self.spacing[1]))
         return Picture(_to_bytes(_arrange(grey, columns, 1), 255), masks, pixel)
@@ -113,7 +102,7 @@ class CordView:
         to posterior), 1 the coronal one (columns right to left). Also returns the slice number
         of each row, superior first.
         """
-        pad = round(MARGIN_MM / self.spacing[2])
+        pad = round(ROOM_MM / self.spacing[2])
         bottom = max(self.slices[0] - pad, 0)
         rows = np.arange(min(self.slices[-1] + pad, self.data.shape[2] - 1), bottom - 1, -1)
         along = 1 - across
@@ -132,7 +121,7 @@ class CordView:
         # Rows are slabs as thick as the slice: repeated, so that contours keep to them too.
         times = max(round(float(self.spacing[2])), 1)
         masks = {
-            name: np.repeat(_to_bytes(sample(mask), 250), times, axis=0)
+            name: np.repeat(_to_bytes(sample(mask), ONE), times, axis=0)
             for name, mask in self.masks.items()
         }
         grey = _to_bytes(self._brightness(sample(self.data), rows[:, None]), 255)

@@ -1,9 +1,9 @@
-"""Turn an image and its masks into bytes that are light to send: cropped, uint8, compressed."""
+"""An image and its masks around the cord, in one order of axes; and as bytes light to send."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,11 +11,13 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Image
 from scipy.ndimage import gaussian_filter1d
 
+from ..centerline import slice_centres
 from ..images import reorient, spacing_mm, voxels
 
+CROP_MM = 40.0  #: in-plane around the masks, enough to look around the cord
 NEAR_MM = 5.0  #: around the cord, where the brightness should suit: CSF, not fat
 SMOOTH_MM = 10.0  #: of the centre that the zoomed view follows
-ROOM_MM = 10.0  #: in view around the cord when zoomed
+ROOM_MM = 10.0  #: in view around the cord, so that CSF and the canal are seen
 ONE = 250  #: a whole voxel of cord
 
 
@@ -45,7 +47,11 @@ class Volume:
 
     @classmethod
     def of(
-        cls, image: Nifti1Image, masks: Mapping[str, Nifti1Image], *, crop_mm: float | None
+        cls,
+        image: Nifti1Image,
+        masks: Mapping[str, Nifti1Image],
+        *,
+        crop_mm: float | None = None,
     ) -> Volume:
         """Bring an image and masks on its grid into LAS order."""
         las = reorient(image, "LAS")
@@ -84,41 +90,47 @@ class Volume:
         return x, y, z
 
     @cached_property
-    def centres(self) -> np.ndarray | None:
-        """Smoothed centre of the cord in every slice in voxels, shape (K, 2), held beyond it."""
+    def centroids(self) -> np.ndarray:
+        """Centre of the cord in every slice in voxels, shape (K, 2); held beyond its ends."""
+        count = self.data.shape[2]
         if self.cord is None:
-            return None
-        count = self.cord.sum(axis=(0, 1))
-        known = np.flatnonzero(count)
-        every, centres = np.arange(self.cord.shape[2]), []
-        for axis in (0, 1):
-            along = self.cord.sum(axis=1 - axis)
-            centre = (along * np.arange(along.shape[0])[:, None]).sum(axis=0)[known] / count[known]
-            filled = np.interp(every, known, centre)
-            centres.append(gaussian_filter1d(filled, SMOOTH_MM / self.spacing[2], mode="nearest"))
-        return np.stack(centres, axis=1)
+            return np.tile([n // 2 for n in self.data.shape[:2]], (count, 1)).astype(float)
+        slices, known, _ = slice_centres(self.cord, weighted=False)
+        every = np.arange(count)
+        return np.stack([np.interp(every, slices, along) for along in known.T], axis=1)
+
+    @cached_property
+    def centres(self) -> np.ndarray:
+        """`centroids` smoothed along the cord: what a view can follow without a jerk."""
+        sigma = SMOOTH_MM / self.spacing[2]
+        return gaussian_filter1d(self.centroids, sigma, axis=0, mode="nearest")
 
     @cached_property
     def heights(self) -> np.ndarray:
         """World height in mm of the cord's centre in every slice, shape (K,)."""
         count = self.data.shape[2]
-        centres = np.tile(self.middle[:2], (count, 1)) if self.centres is None else self.centres
-        voxel = np.column_stack([centres, np.arange(count), np.ones(count)])
-        return np.asarray(voxel @ self.affine[2])
+        return np.column_stack([self.centres, np.arange(count), np.ones(count)]) @ self.affine[2]
 
     @cached_property
     def middle(self) -> tuple[int, int, int]:
         """Voxel in the middle of the cord's middle slice, or of the image."""
         k = int(self.extent[2].sum() // 2)
-        if self.centres is None:
-            return self.data.shape[0] // 2, self.data.shape[1] // 2, k
         i, j = self.centres[k].round().astype(int)
         return int(i), int(j), k
 
+    def height_of_c3(self, levels: Sequence[int]) -> float:
+        """World height in mm where C3 begins, or of the cord's middle without `levels`."""
+        third = [k for k, level in enumerate(levels) if level == 3]
+        return float(self.heights[third[-1] if third else self.middle[2]])
+
+    def nearest_slice(self, height_mm: float) -> int:
+        """Slice whose cord is nearest to a world height."""
+        return int(np.abs(self.heights - height_mm).argmin())
+
     @cached_property
     def half_mm(self) -> float:
-        """Half the side of an axial view around the cord."""
-        if self.cord is None or self.centres is None:
+        """Half the side of a square axial view around the cord."""
+        if self.cord is None:
             return 0.0
         at = np.argwhere(self.cord)
         radius = np.abs(at[:, :2] - self.centres[at[:, 2]]) * self.spacing[:2]
@@ -135,7 +147,7 @@ class Volume:
     def window(self) -> tuple[float, float]:
         """Black and white point that suit the cord and its surroundings."""
         values = self.data[self.box]
-        if self.centres is not None:
+        if self.cord is not None:
             wide, deep = np.ceil((self.half_mm - ROOM_MM + NEAR_MM) / self.spacing[:2]).astype(int)
             first, last = self.extent[2]
             corner = (

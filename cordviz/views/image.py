@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from .._export import installed
-from .._validation import check_choice, check_same_grid
-from ..images import ImageLike, load_image, load_mask, read_image
-from ..levels import slice_levels
-from ..plots.style import CONTOUR_COLOURS
-from .study import view_comparison, view_contrast_explorer
+from .._validation import check_choice
+from ..images import ImageLike, load_image, read_image
+from ..plots.inputs import levels_by_slice, load_masked
+from ..plots.volume import CROP_MM, Volume
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     from nibabel.nifti1 import Nifti1Image
 
     from ..widgets.csa_view import CsaView
     from ..widgets.disc_labeller import DiscLabeller
     from ..widgets.slice_viewer import SliceViewer
-    from ..widgets.view_3d import View3D
 
-__all__ = [
-    "label_discs",
-    "view_3d",
-    "view_comparison",
-    "view_contrast_explorer",
-    "view_csa",
-    "view_segmentation",
-]
-
-CROP_MM = 40.0  #: sent to the browser around the masks
-VERTEBRAE_MM = 60.0  #: the same where vertebrae must be told apart
+VERTEBRAE_MM = 60.0  #: sent to the browser around the masks where vertebrae must be told apart
 
 
 def view_segmentation(
@@ -102,13 +84,15 @@ def view_segmentation(
     >>> view.cursor
     (20, 20, 7)
     """
-    image, masks = _load(img, seg)
+    from ..widgets.slice_viewer import SliceViewer
+    from ..widgets.traits import checked
+
+    image, masks = load_masked(img, seg)
     start = {} if slice is None else {"slice": slice}
-    return _viewer(
-        image,
-        masks,
-        crop_mm=crop_mm,
-        levels=_levels_list(levels, image),
+    return checked(
+        SliceViewer,
+        Volume.of(image, masks, crop_mm=crop_mm),
+        levels=levels_by_slice(levels, image),
         planes=planes,
         difference=list(difference),
         opacity=(0.35 if len(masks) == 1 else 0.15) if opacity is None else opacity,
@@ -180,13 +164,15 @@ def view_csa(
     """
     from ..widgets.csa_curve import CsaCurve
     from ..widgets.csa_view import CsaView
+    from ..widgets.slice_viewer import SliceViewer
     from ..widgets.traits import checked
 
-    image, masks = _load(img, seg)
-    names = _levels_list(levels, image)
+    image, masks = load_masked(img, seg)
+    names = levels_by_slice(levels, image)
     check_choice("all" if sex is None else sex, ("all", "F", "M"), "sex")
     start = {} if slice is None else {"slice": slice}
-    viewer = _viewer(image, masks, crop_mm=CROP_MM, levels=names, height=320, opacity=0.15, **start)
+    volume = Volume.of(image, masks, crop_mm=CROP_MM)
+    viewer = checked(SliceViewer, volume, levels=names, height=320, opacity=0.15, **start)
     curve = checked(
         CsaCurve,
         masks,
@@ -247,139 +233,12 @@ def label_discs(
     ([2, 3, 4], 5)
     """
     from ..widgets.disc_labeller import DiscLabeller
+    from ..widgets.traits import checked
 
-    image = load_image(img)
-    mask = None if seg is None else load_mask(seg)
-    if mask is not None:
-        check_same_grid(mask, image, "mask", "image")
-    view = _viewer(
-        image,
-        {} if mask is None else {"mask": mask},
-        widget=DiscLabeller,
-        crop_mm=VERTEBRAE_MM,
-        grid=image,
-        seg=mask,
-    )
+    image, masks = (load_image(img), {}) if seg is None else load_masked(img, {"mask": seg})
+    volume = Volume.of(image, masks, crop_mm=VERTEBRAE_MM)
+    view = checked(DiscLabeller, volume, grid=image, seg=masks.get("mask"))
     start = discs if discs is not None or suggest is None else suggest(image)
     if start:
         view.discs = start
     return view
-
-
-def view_3d(
-    img: ImageLike,
-    seg: ImageLike | Mapping[str, ImageLike],
-    *,
-    azimuth: float = 120,
-    elevation: float = 10,
-    cut: str = "sagittal",
-    opacity: float = 1,
-    crop_mm: float | None = CROP_MM,
-) -> View3D | go.Figure:
-    """Look at the cord inside its image in 3-D, with ipyniivue.
-
-    Drag to turn, or use the keys h, j, k and l; the wheel moves the cut that opens the image, not
-    the masks. For slices use `view_segmentation`: it is much faster.
-
-    Parameters
-    ----------
-    img : path or nibabel image
-        3-D, any orientation.
-    seg : path, nibabel image, or mapping of name to mask
-        One or several masks of values in [0, 1] on the image's grid.
-    azimuth, elevation : float
-        Where it is seen from, in degrees.
-    cut : {"none", "sagittal", "coronal", "axial"}
-        Where the image is opened.
-    opacity : float
-        Of the image, 0 to 1; at 0 only the masks are seen.
-    crop_mm : float, optional
-        What is sent to the browser around the masks, in-plane; None sends all of the image.
-
-    Returns
-    -------
-    View3D or plotly.graph_objects.Figure
-        A widget whose traits (`azimuth`, `elevation`, `cut`, `depth`, `opacity`) can be set and
-        observed. Where ipyniivue is not installed: a warning and the static twin, `plot_3d` of the
-        first mask. In a browser without WebGL 2 it says so and leaves a picture in its place.
-
-    Raises
-    ------
-    FileNotFoundError, TypeError, ValueError
-        Unreadable input, another grid, an empty mask, a cut that there is not.
-
-    Examples
-    --------
-    >>> import cordviz as cv, nibabel as nib, numpy as np
-    >>> y, x = np.mgrid[-20:21, -20:21]
-    >>> cord = np.repeat((np.hypot(x, y) < 5)[..., None], 9, axis=2)
-    >>> image = nib.Nifti1Image(np.where(cord, 100.0, 300.0), np.diag([1, 1, 3, 1]))
-    >>> view = cv.view_3d(image, nib.Nifti1Image(cord.astype("u1"), image.affine))
-    >>> view.azimuth
-    120.0
-    """
-    from ..plots.surface import cord_surface, plot_3d
-
-    image, masks = _load(img, seg)
-    first = next(iter(masks.values()))
-    if not installed("ipyniivue"):
-        warnings.warn(
-            "ipyniivue is not installed, so this is the static figure of plot_3d. For the view: "
-            'pip install "cordviz[lab]"',
-            stacklevel=2,
-        )
-        return plot_3d(image, first)
-    from ..plots.volume import Volume
-    from ..widgets.traits import checked
-    from ..widgets.view_3d import View3D
-
-    return checked(
-        View3D,
-        Volume.of(image, masks, crop_mm=crop_mm),
-        cord_surface(first),
-        title=f"Spinal cord in 3-D: {', '.join(masks)}",
-        azimuth=azimuth,
-        elevation=elevation,
-        cut=cut,
-        opacity=opacity,
-    )
-
-
-def _load(
-    img: ImageLike, seg: ImageLike | Mapping[str, ImageLike]
-) -> tuple[Nifti1Image, dict[str, Nifti1Image]]:
-    image = load_image(img)
-    named = dict(seg) if isinstance(seg, Mapping) else {"mask": seg}
-    if not named:
-        raise ValueError("Expected at least one mask, got an empty mapping.")
-    masks = {str(name): load_mask(mask, name=str(name)) for name, mask in named.items()}
-    for name, mask in masks.items():
-        check_same_grid(mask, image, name, "image")
-    return image, masks
-
-
-def _levels_list(levels: ImageLike | None, image: Nifti1Image) -> list[int]:
-    if levels is None:
-        return []
-    labels = read_image(levels, name="level map")
-    check_same_grid(labels, image, "level map", "image")
-    return [int(level) for level in np.nan_to_num(slice_levels(labels))]
-
-
-def _viewer(
-    image: Nifti1Image,
-    masks: dict[str, Nifti1Image],
-    *,
-    crop_mm: float | None,
-    widget: Any = None,
-    **traits: Any,
-) -> Any:
-    from ..plots.volume import Volume
-    from ..widgets.slice_viewer import SliceViewer
-    from ..widgets.traits import checked
-
-    volume = Volume.of(image, masks, crop_mm=crop_mm)
-    title = f"Spinal cord with {', '.join(masks)}" if masks else "Spinal cord"
-    return checked(
-        widget or SliceViewer, volume, colours=cycle(CONTOUR_COLOURS), title=title, **traits
-    )

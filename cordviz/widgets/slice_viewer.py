@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 from importlib.resources import files
+from itertools import cycle
 from typing import Any
 
 import anywidget
@@ -12,6 +12,7 @@ import numpy as np
 import traitlets as t
 
 from .._validation import check_choice
+from ..plots.style import CONTOUR_COLOURS
 from ..plots.volume import Volume
 from .stills import show_with_still, slices_png
 from .traits import Choice, Fraction
@@ -79,15 +80,15 @@ class SliceViewer(anywidget.AnyWidget):
     _point = t.Tuple(t.Int(), t.Int(), default_value=(0, 0)).tag(sync=True)
     _about = t.Dict().tag(sync=True)
 
-    def __init__(self, volume: Volume, *, colours: Iterable[str], title: str, **traits: Any):
-        """Show a volume with `traits` set; masks take `colours` (#RRGGBB) in turn."""
+    def __init__(self, volume: Volume, **traits: Any):
+        """Show a volume with `traits` set."""
         self.volume = volume
         names = list(volume.masks)
         x, y, z = volume.box
         origin = [x.start, y.start, z.start]
         about = {
             "names": names,
-            "colours": [colour for _, colour in zip(names, colours, strict=False)],
+            "colours": [colour for _, colour in zip(names, cycle(CONTOUR_COLOURS), strict=False)],
             "dims": [part.stop - part.start for part in volume.box],
             "origin": origin,
             "spacing": volume.spacing.tolist(),
@@ -95,13 +96,13 @@ class SliceViewer(anywidget.AnyWidget):
             "range": list(volume.range),
             "window": list(volume.window),
             "half_mm": volume.half_mm,
-            "centres": None,
+            "centres": None
+            if volume.cord is None
+            else (volume.centres - origin[:2]).round(2).tolist(),
             "extent": (volume.extent - np.array(origin)[:, None]).tolist(),
-            "title": title,
+            "title": f"Spinal cord with {', '.join(names)}" if names else "Spinal cord",
             "still": f"cordviz-{uuid.uuid4().hex}",
         }
-        if volume.centres is not None:
-            about["centres"] = (volume.centres - origin[:2]).round(2).tolist()
         start = {"cursor": volume.middle, "shown": names, "window": volume.window, "_about": about}
         first = traits.pop("slice", volume.middle[2])
         super().__init__(**{**start, **traits})

@@ -64,7 +64,7 @@ class _Cut:
         parts: list[Any] = [viewer.cursor[self.across]] * 3
         for axis in axes:
             parts[axis] = volume.box[axis]
-            if viewer.zoom_to_cord and volume.centres is not None:
+            if viewer.zoom_to_cord and volume.cord is not None:
                 if self.across == 2:
                     centre, half_mm = volume.centres[viewer.slice][axis], volume.half_mm
                     low, high = centre - half_mm / volume.spacing[axis], 0.0
