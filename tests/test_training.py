@@ -126,7 +126,7 @@ def test_a_recipe_draws_the_contrasts_and_the_truth_that_it_names(cache, trained
     everything, _ = training.load_patches(files, settings)
     settings["train"] |= {"contrasts": ["T2w"], "truth": "hard"}
     chosen, odds = training.load_patches(files, settings)
-    assert 0 < len(chosen["truth"]) == len(odds) < len(everything["truth"])
+    assert 0 < len(chosen["truth"]) == odds.shape[1] < len(everything["truth"])
     (path,) = cache.glob("*/sim-1000000.pt")
     part = torch.load(path, weights_only=True)
     torch.testing.assert_close(chosen["truth"], part["hard"][part["contrast"] == 1])

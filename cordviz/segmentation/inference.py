@@ -33,7 +33,9 @@ ABOVE_MM = 40.0  # less than this follows above a brain stem: its upper end, bad
 MOVED_MM = 4.0  # a patch further off the cord than this is cut again
 SLAB_MM = 2.0  # thinner slices are averaged up to this
 STEPS = 3  # that `segment_soft` reports
-CHANGES: tuple[dict[str, Any], ...] = (  # what must not change the result, but does a little
+# what must not change the result, but does a little: the mean of two views, and their spread
+VIEWS: tuple[dict[str, Any], ...] = ({}, {"flip": True, "shift": (0, 1)})
+CHANGES: tuple[dict[str, Any], ...] = (
     {"flip": True}, {"gamma": 0.7}, {"gamma": 1.4, "shift": (1, -3)},
     {"flip": True, "shift": (-3, 1)},
 )  # fmt: skip
@@ -104,17 +106,17 @@ def segment_soft(
     slabs, at = _slabs(data, spacing[2])
     step = spacing * [1, 1, at[1] - at[0] if len(at) > 1 else 1]
 
-    def run(center: np.ndarray, slices: np.ndarray, **change: Any) -> np.ndarray:
+    def run(center: np.ndarray, slices: np.ndarray, *views: dict[str, Any]) -> np.ndarray:
         found = []
         for part in np.array_split(slices, max(1, -(-slices.size // BATCH))):
             cut = cut_patches(slabs, step, center[part], PATCH, slices=part)
-            found.append(_run(network, cut, **change))
+            found.append(sum(_run(network, cut, **view) for view in views) / len(views))
         return np.concatenate(found)
 
     every = np.arange(len(at))
     center = _center(slabs, step, run) if start is None else _fill(start[at.astype(int)])
     report()
-    patches = run(center, every)
+    patches = run(center, every, *VIEWS)
     report()
     for _ in range(2):
         better = _recentre(patches, center, step[2])
@@ -122,14 +124,14 @@ def segment_soft(
         if moved.size == 0:
             break
         center[moved] = better[moved]
-        patches[moved] = run(center, moved)
+        patches[moved] = run(center, moved, *VIEWS)
     shape = slabs.shape
     kept = _keep_cord(np.clip(paste_patches(patches, shape, spacing, center), 0, 1), step)
     kept = _without_brain_stem(kept, step)
     report()
     sd = None
     if uncertainty:
-        others = [run(center, every, **change) for change in CHANGES]
+        others = [run(center, every, change) for change in CHANGES]
         sd = _deviation(np.stack([patches, *others]), network)
         sd = np.clip(paste_patches(sd, shape, spacing, center), 0, 0.5) * kept.any(axis=(0, 1))
         sd = _between(sd, at, data.shape[2])
@@ -198,7 +200,7 @@ def _center(data: np.ndarray, spacing: np.ndarray, run: Callable[..., np.ndarray
     centers = candidates(data, spacing)
     probes = np.unique(np.linspace(0, len(centers[0]) - 1, PROBES).round().astype(int))
     worse = min((probes.size + 1) // 2, probes.size - 1)  # of a single slice, none
-    certain = [np.sort(_certainty(run(c, probes)))[worse:] for c in centers]
+    certain = [np.sort(_certainty(run(c, probes, {})))[worse:] for c in centers]
     best = int(np.argmax([c.mean() for c in certain]))
     if certain[best].mean() < LEAST_CERTAINTY:
         raise ValueError(

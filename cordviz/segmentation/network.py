@@ -26,15 +26,13 @@ class Network(nn.Module):
     ----------
     widths : list of int
         Features of each level, finest first.
-    views : {1, 2}
-        1: only the patch as a whole.
     """
 
-    def __init__(self, widths: list[int], views: int = 2) -> None:
+    def __init__(self, widths: list[int]) -> None:
         """Random weights; what the logits start from says that few pixels are cord."""
         super().__init__()
-        self.widths, self.views = list(widths), views
-        levels = list(zip([4 * views, *widths], widths, strict=False))
+        self.widths = list(widths)
+        levels = list(zip([8, *widths], widths, strict=False))
         self.down = nn.ModuleList(_block(a, b) for a, b in levels)
         self.up = nn.ModuleList(_block(a + b, a) for a, b in pairwise(widths))
         self.head = nn.Conv2d(widths[0], 4, 1)
@@ -58,10 +56,9 @@ class Network(nn.Module):
         mean = patches.mean(dim=(2, 3), keepdim=True)
         sd = patches.std(dim=(2, 3), keepdim=True)
         x = ((patches - mean) / (sd + 1e-6)).clamp(-5, 5)
-        if self.views == 2:
-            around = _box(x)
-            spread = (_box(x**2) - around**2).clamp(min=0) + 0.01
-            x = torch.cat([x, (x - around) / spread.sqrt()], dim=1)
+        around = _box(x)
+        spread = (_box(x**2) - around**2).clamp(min=0) + 0.01
+        x = torch.cat([x, (x - around) / spread.sqrt()], dim=1)
         x = F.pixel_unshuffle(x, 2)
         skips = []
         for k, block in enumerate(self.down):
@@ -94,7 +91,7 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
 def save_network(network: Network, path: Path) -> None:
     """Write the weights in half precision."""
     state = {k: v.half() for k, v in network.state_dict().items()}
-    torch.save({"widths": network.widths, "views": network.views, "state": state}, path)
+    torch.save({"widths": network.widths, "state": state}, path)
 
 
 @lru_cache(maxsize=4)
@@ -104,6 +101,6 @@ def load_network(path: Path, device: str = "cpu") -> Network:
     Nothing in the file is executed: only tensors and plain values are read.
     """
     stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    network = Network(stored["widths"], stored.get("views", 1))
+    network = Network(stored["widths"])
     network.load_state_dict({k: v.float() for k, v in stored["state"].items()})
     return network.eval().to(device)

@@ -167,7 +167,7 @@ def _change_grey_matter(x: Tensor, cord: Tensor, draw: _Draw) -> Tensor:
     In diffusion-weighted images of people white matter is a bright ring, as if it were fluid.
     """
     core = ((_blur(cord, torch.full((len(x), 2), 2.5), reach=8) - 0.6) / 0.3).clamp(0, 1)
-    return x + core * draw.uniform(-0.5, 0.5) * draw.chance(0.3) * _step(x, cord)
+    return x + core * draw.uniform(-0.5, 0.75) * draw.chance(0.3) * _step(x, cord)
 
 
 def _repaint(x: Tensor, cord: Tensor, canal: Tensor, forced: Tensor, draw: _Draw) -> Tensor:

@@ -89,7 +89,7 @@ def _train(
     generator = torch.Generator(device).manual_seed(settings["seed"])
     network = Network(**settings["network"])
     if start := plan.get("start"):  # weights of another recipe
-        network.load_state_dict(_widened(load_network(_find_weights(start, out)), network))
+        network.load_state_dict(load_network(_find_weights(start, out)).state_dict())
     average = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), lr=plan["rate"], weight_decay=1e-4)
     parts: dict[str, Any] = {"network": network, "average": average, "optimizer": optimizer}
@@ -101,18 +101,21 @@ def _train(
         generator.set_state(kept["generator"].cpu())
         step, best = kept["step"], kept["best"]
     losses, saved, scores = [], time.monotonic(), {}
-    natural = plan.get("natural", 0.0)
-    late = plan.get("natural_late", natural)
+    natural = [plan.get("natural", 0.0)] * 2
+    natural[1] = plan.get("natural_late", natural[0])
     with tqdm(total=plan["steps"], initial=step, desc="training", disable=not progress) as bar:
         while step < plan["steps"]:
             for group in optimizer.param_groups:
                 group["lr"] = plan["rate"] * _schedule(step, plan["steps"])
-            picked = torch.multinomial(odds, plan["batch"], replacement=True, generator=generator)
+            late = step >= CONSTANT * plan["steps"]
+            picked = torch.multinomial(
+                odds[int(late)], plan["batch"], replacement=True, generator=generator
+            )
             image, cord, canal = (stored[k][picked].float() for k in ("image", "truth", "canal"))
             x, truth = synthesize(
                 image, cord / 255, canal / 255, size=PATCH, generator=generator,
                 any_contrast=plan.get("any_contrast", True),
-                natural=natural if step < CONSTANT * plan["steps"] else late,
+                natural=natural[int(late)],
             )  # fmt: skip
             with torch.autocast(device.type, torch.bfloat16, enabled=plan.get("bfloat16", True)):
                 logits = network(x)
@@ -198,13 +201,13 @@ def load_patches(
     """Read all patches, and how often each is drawn: by kind, then by volume, then evenly.
 
     `truth` is the mask that the recipe names: cord (exact), soft or hard, see `prepare`; simulated
-    people without such a mask are left out. A recipe with ``contrasts`` draws only those.
+    people without such a mask are left out. A recipe with ``contrasts`` draws only those. The odds
+    have shape (2, N): of the steps at constant rate, and of those in which it falls.
     """
     plan = settings["train"]
     mask = plan.get("truth", "cord")
     wanted = [CONTRASTS.index(c) for c in plan.get("contrasts", CONTRASTS)]
-    shares = {k: settings.get(k, {}).get("share", 0.0) for k in ("simulated", "labels")}
-    shares["real"] = 1 - sum(shares.values())
+    shares = _shares(settings)
     extra = {
         f"{c['name'].replace(' ', '_')}": c.get("share", 1.0) for c in settings.get("real", [])
     }
@@ -223,8 +226,18 @@ def load_patches(
             of_kind.append(torch.full((n,), extra.get(path.stem, 1.0) / math.sqrt(max(n, 1))))
             parts.append({"image": part["image"][right], "truth": truth, "canal": canal})
         if of_kind and (weights := torch.cat(of_kind)).sum() > 0:
-            odds.append(weights / weights.sum() * shares[kind])
-    return {k: torch.cat([p[k] for p in parts]) for k in parts[0]}, torch.cat(odds)
+            odds.append(weights / weights.sum() * shares[kind][:, None])
+    return {k: torch.cat([p[k] for p in parts]) for k in parts[0]}, torch.cat(odds, dim=1)
+
+
+def _shares(settings: dict[str, Any]) -> dict[str, Tensor]:
+    """Of the examples, by kind: at constant rate, and when it falls; the rest is real."""
+    shares = {}
+    for kind in ("simulated", "labels"):
+        of_kind = settings.get(kind, {})
+        early = of_kind.get("share", 0.0)
+        shares[kind] = torch.tensor([early, of_kind.get("share_late", early)])
+    return shares | {"real": 1 - shares["simulated"] - shares["labels"]}
 
 
 def _find_weights(name: str, out: Path) -> Path:
@@ -233,15 +246,6 @@ def _find_weights(name: str, out: Path) -> Path:
         if path.exists():
             return path
     raise FileNotFoundError(f"No weights of {name!r} to start from: train {name}.toml first.")
-
-
-def _widened(start: Network, network: Network) -> dict[str, Tensor]:
-    """The weights of `start`, which may see less: what it does not see begins with no effect."""
-    state, first = start.state_dict(), "down.0.0.weight"
-    wanted = network.state_dict()[first].shape
-    if state[first].shape[1] < wanted[1]:
-        state[first] = F.pad(state[first], (0, 0, 0, 0, 0, wanted[1] - state[first].shape[1]))
-    return state
 
 
 def load_check(case: dict[str, str], real: Path) -> tuple[Tensor, Tensor]:
