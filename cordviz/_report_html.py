@@ -52,15 +52,18 @@ WORDS = {  # columns of the tables, as a reader wants them
 }  # fmt: skip
 SOFTWARE = ("numpy", "scipy", "pandas", "nibabel", "nilearn", "torch", "statsmodels", "joblib")
 STYLE = """
-body{font:15px/1.5 Inter,'Helvetica Neue',Arial,'DejaVu Sans',sans-serif;color:#26323B;
-max-width:980px;margin:32px auto;padding:0 16px}
+:root{color-scheme:light dark;--page:#fff;--ink:#26323B;--soft:#5C6870;--line:#E3E7EA}
+@media(prefers-color-scheme:dark){:root{--page:#171C20;--ink:#E2E7EA;--soft:#A3AEB6;--line:#39434A}}
+body{font:15px/1.5 Inter,'Helvetica Neue',Arial,'DejaVu Sans',sans-serif;color:var(--ink);
+background:var(--page);max-width:980px;margin:32px auto;padding:0 16px}
 h1{font-size:25px}h2{font-size:19px;margin-top:40px}
-.table{overflow-x:auto}table{border-collapse:collapse;font-size:12.5px;margin:10px 0}
-th,td{padding:3px 7px;text-align:right;border-bottom:1px solid #E3E7EA;white-space:nowrap}
+.table,.plot{overflow-x:auto}table{border-collapse:collapse;font-size:12.5px;margin:10px 0}
+th,td{padding:3px 7px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th{font-weight:600;white-space:normal}thead th{vertical-align:bottom}
 td:first-child,th:first-child{text-align:left}
-.note{color:#5C6870;font-size:13px}
-figure{margin:14px 0}figcaption{font-size:13px;color:#5C6870}figure img{max-width:100%}
+.note{color:var(--soft);font-size:13px}
+figure{margin:14px 0}figcaption{font-size:13px;color:var(--soft)}
+.plot{background:#fff;border-radius:4px}figure img{max-width:100%}
 code{font-size:12px}.key{padding:0 6px;border-radius:3px;color:#111}
 """
 
@@ -74,8 +77,8 @@ def what(study: pd.DataFrame, over: Any) -> str:
     raters = " Offsets of simulated raters are an input, not a finding."
     return (
         f"<p>{len(lists['subject'])} subjects · {contrasts} · {', '.join(lists['method'])} · "
-        f"{where}.<br><b>{failed}</b> of {len(study)} images could not be measured; their reasons "
-        f"are below the last heading.{raters if _rated(study) else ''} Not a medical device.</p>"
+        f"{where}.<br><b>{failed}</b> of {len(study)} measurements failed; the reasons are below "
+        f"the last heading.{raters if _rated(study) else ''} Not a medical device.</p>"
     )
 
 
@@ -187,7 +190,7 @@ def embedded(name: str, fig: go.Figure, *, first: bool) -> str:
     """A figure in the page with what it shows and its file; the first brings the library along."""
     figure = fig.to_html(full_html=False, include_plotlyjs=first)
     caption = f"{html.escape(fig.layout.meta)} <code>{html.escape(name)}.html</code>"
-    return f"<figure>{figure}<figcaption>{caption}</figcaption></figure>"
+    return f'<figure><div class="plot">{figure}</div><figcaption>{caption}</figcaption></figure>'
 
 
 def methods_text(study: pd.DataFrame, over: Any, summary: Variability | None) -> str:
@@ -243,7 +246,7 @@ def quality(items: list[Item], study: pd.DataFrame, progress: bool) -> str:
         if len(rows):
             masks = {m: load_mask(f) for m, f in zip(rows["method"], rows["mask"], strict=True)}
             source = mosaic(replace(item).loaded, masks, colour)
-            picture = f'<img loading="lazy" alt="{caption}" src="{source}">'
+            picture = f'<img alt="{caption}" src="{source}">'
         parts.append(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>")
     return "".join(parts)
 
