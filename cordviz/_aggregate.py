@@ -7,26 +7,14 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ._sct_csv import slice_ranges
+from ._slice_shape import COLUMNS
 from ._validation import check_choice
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: Columns with numbers, in the order of the table.
-MEASURES = (
-    "area_mm2",
-    "angle_AP_deg",
-    "angle_RL_deg",
-    "diameter_AP_mm",
-    "diameter_AP_ellipse_mm",
-    "diameter_RL_mm",
-    "length_anterior_mm",
-    "length_posterior_mm",
-    "eccentricity",
-    "orientation_deg",
-    "solidity",
-    "length_mm",
-)
+MEASURES = ("area_mm2", "angle_AP_deg", "angle_RL_deg", *COLUMNS[1:], "length_mm")
 
 
 def aggregate_shape(table: pd.DataFrame, *, by: str = "level") -> pd.DataFrame:

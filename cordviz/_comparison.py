@@ -67,8 +67,8 @@ def _result(
     try:
         if over is not None and item.levels is None:
             raise ValueError(item.levels_error or "The vertebral levels are unknown.")
-        image_hash, method_hash = hash_of(item.image, item), _method_hash(method, item)
-        row["image_sha256"], row["method_sha256"] = image_hash, method_hash
+        row["image_sha256"] = image_hash = hash_of(item.image, item)
+        row["method_sha256"] = method_hash = _method_hash(method, item)
         key = digest(image_hash, method, told, method_hash)
         if cache:
             inputs = [hash_of(value, item) for value in (item.levels, item.truth)]

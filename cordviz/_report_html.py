@@ -107,7 +107,7 @@ def statistics(summary: Variability | None) -> str:
     sizes = _plain(subjects_needed(summary, atrophy_percent=5))
     return (
         f"<h2>Statistics</h2>{_by_method(summary.by_method)}"
-        f"<h3>Bias to the truth</h3>{_plain(summary.by_contrast)}"
+        f"<h3>Contrast by contrast</h3>{_plain(summary.by_contrast)}"
         f"<h3>Pairs of contrasts</h3>{_tests(summary.pairs)}"
         f"<h3>Per-subject SD, method against method</h3>{_tests(summary.between_methods)}"
         f"<h3>People needed to see a loss of 5 % (power 0.8, two-sided 0.05)</h3>{sizes}"
@@ -124,7 +124,7 @@ def _by_method(rows: pd.DataFrame) -> str:
     interval = " [" + text["icc_low"] + ", " + text["icc_high"] + "]"
     shown["ICC(A,1) [95 %]"] = text["icc"] + interval.where(rows["icc"].notna(), "")
     shown["ANOVA F (p)"] = text["anova_F"] + _in_brackets(text["anova_p"])
-    tested = rows["n_subjects"] >= FEWEST
+    tested = (rows["n_subjects"] >= FEWEST) & rows["range_of_means_mm2"].notna()
     shown["every pair of contrasts equivalent"] = text["all_equivalent"].where(tested, "–")
     return _table(shown.rename(columns=WORDS).set_index("method").rename_axis(None).T)
 
@@ -198,14 +198,16 @@ def methods_text(study: pd.DataFrame, over: Any, summary: Variability | None) ->
     used = [str(name) for name in dict.fromkeys(study["method"])]
     own = "; ".join(CITATIONS[name] for name in used if name in METHODS)
     given = ", ".join(name for name in used if name not in METHODS)
-    levels = "all slices" if over is None else f"the slices of {' and '.join(map(_level, over))}"
+    where = "all slices of each mask."
+    if over is not None:
+        where = f"the slices of {' and '.join(map(_level, over))}. Levels came from one reference "
+        where += "per subject, the same for all methods, never from the prediction."
     parts = [
         f"The spinal cord was segmented with cordviz {__version__}: {own}." if own else "",
         f"Masks that existed already: {given}." if given else "",
         "Cross-sectional area (CSA) is the sum of the mask's weights in a slice times the area of "
         "a voxel and the cosine between the cord's centreline and the slice normal (soft sum, no "
-        f"threshold; study.csv has the area cut at 0.5 too), averaged over {levels}. Levels came "
-        "from one reference per subject, the same for all methods, never from the prediction. "
+        f"threshold; study.csv has the area cut at 0.5 too), averaged over {where} "
         "Variability is the SD of each subject across contrasts (ddof = 1), averaged over "
         "subjects, as in Bédard et al. 2025 (arXiv 2310.15402).",
     ]

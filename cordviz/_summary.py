@@ -67,12 +67,10 @@ class Variability:
         table = table.pivot(index="method", columns="contrast", values="cell")
         rows = self.by_method.set_index("method")
         table = table.loc[rows.index, list(dict.fromkeys(one["contrast"]))]
-        table["range of means"] = [f"{value:.2f}" for value in rows["range_of_means_mm2"]]
+        table["range of means"] = _rounded(rows["range_of_means_mm2"], 2)
         table["per-subject SD"] = mean_sd(rows["subject_sd_mm2"], rows["subject_sd_sd_mm2"])
-        table["COV %"] = [f"{value:.1f}" for value in rows["cov_percent"]]
-        table["|error|"] = [
-            f"{value:.2f}" if value == value else "–" for value in rows["abs_error_mm2"]
-        ]
+        table["COV %"] = _rounded(rows["cov_percent"], 1)
+        table["|error|"] = _rounded(rows["abs_error_mm2"], 2)
         table["ANOVA p"] = [_p(value) for value in rows["anova_p"]]
         return table.rename_axis(columns=None)
 
@@ -167,14 +165,14 @@ def summarize_variability(
             {
                 "method": method,
                 "n_subjects": len(wide),
-                "range_of_means_mm2": float(np.ptp(wide.mean())),
+                "range_of_means_mm2": float(np.ptp(wide.mean())) if compared else np.nan,
                 "subject_sd_mm2": each["sd_mm2"].mean(),
                 "subject_sd_sd_mm2": each["sd_mm2"].std(),
                 "cov_percent": each["cov_percent"].mean(),
                 "abs_error_mm2": error.abs().mean(),
                 "abs_error_sd_mm2": error.abs().std(),
                 **across(wide),
-                "all_equivalent": all(pair["tost_p"] < 0.05 for pair in compared),
+                "all_equivalent": bool(compared) and all(p["tost_p"] < 0.05 for p in compared),
             }
         )
     by_subject = pd.concat(people, ignore_index=True)
@@ -265,6 +263,10 @@ def mean_sd(means: Iterable[float], sds: Iterable[float]) -> list[str]:
         "–" if np.isnan(mean) else f"{mean:.2f}" if np.isnan(sd) else f"{mean:.2f} ± {sd:.2f}"
         for mean, sd in both
     ]
+
+
+def _rounded(values: Iterable[float], digits: int) -> list[str]:
+    return ["–" if np.isnan(value) else f"{value:.{digits}f}" for value in values]
 
 
 def _p(value: float) -> str:

@@ -97,6 +97,17 @@ def test_tables_hold_what_the_study_holds(folder, tmp_path, no_browser):
     assert (out / "csa_by_contrast.html").is_file()
 
 
+def test_one_contrast_and_every_slice_make_no_claim_across_contrasts(folder, tmp_path, no_browser):
+    options = {"methods": METHODS, "contrasts": ["T2w"], "over": None, "progress": False}
+    page = write_report(folder, tmp_path / "out", **options).read_text(encoding="utf-8")
+    page = re.sub(r"<script.*?</script>|base64,[^\"]*", "", page, flags=re.S)
+    (row,) = re.findall(r"<th>every pair of contrasts equivalent</th>\s*<td>(.*?)</td>", page)
+    assert row == "–"
+    assert "averaged over all slices of each mask" in page
+    assert "Levels came from" not in page
+    assert "nan" not in page
+
+
 def test_started_again_it_computes_nothing(folder, tmp_path, no_browser, monkeypatch):
     options = {"methods": METHODS, "contrasts": ["T2w"], "progress": False}
     write_report(folder, tmp_path / "out", **options)

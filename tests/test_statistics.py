@@ -224,6 +224,16 @@ def test_one_person_gives_areas_and_no_tests():
     assert "nan" not in summary.table.to_string()
 
 
+def test_of_one_contrast_nothing_is_said_across_contrasts():
+    """No pair differs where there is no pair: that is no equivalence."""
+    summary = cv.summarize_variability(study_of(people(6)[["T1w"]]))
+    method = summary.by_method.iloc[0]
+    assert not method["all_equivalent"]
+    assert method[["range_of_means_mm2", "subject_sd_mm2", "cov_percent", "icc"]].isna().all()
+    assert "nan" not in summary.table.to_string()
+    assert summary.table["T1w"].item().count("±") == 1
+
+
 def test_the_area_cut_at_one_half_is_a_study_of_its_own():
     study = study_of(people(5)).assign(csa_hard_mm2=lambda table: table["csa_mm2"] + 3)
     soft, hard = (

@@ -249,6 +249,8 @@ def test_a_failed_image_is_a_row_with_its_reason(pair, tmp_path):
     assert "cord" in reasons["DWI", "propseg"]
     assert "missing.nii.gz" in reasons["MT-on", "propseg"]
     assert "no mask" in reasons["DWI", "given"]
+    hashes = study["image_sha256"].to_dict()
+    assert hashes["DWI", "given"] == hashes["DWI", "propseg"] != ""
 
 
 def test_levels_that_nobody_gave_are_found_with_their_confidence_or_missing_with_a_reason(tmp_path):
