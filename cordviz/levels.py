@@ -261,3 +261,9 @@ def level_name(level: int) -> str:
         if level >= first and level <= 24:
             return f"{letter}{level - first + 1}"
     return str(level)
+
+
+def disc_name(disc: int) -> str:
+    """Name of a disc: 3 → C2/C3."""
+    below = "S1" if disc == 25 else level_name(disc)
+    return f"{level_name(disc - 1)}/{below}" if disc > 1 else "above C1"

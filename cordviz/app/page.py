@@ -138,8 +138,9 @@ class App(w.VBox):
         rows = []
         for upload in self.uploads:
             size = " × ".join(map(str, upload.data.shape))
-            name = w.HTML(f"<b>{html.escape(upload.name)}</b> · {size}")
-            role = w.Label(upload.role)
+            shown = f"<b>{html.escape(upload.name)}</b> · {size}"
+            name = w.HTML(shown, layout={"width": "400px"})  # what follows stands in columns
+            role = w.Label(upload.role, layout={"width": "60px"})
             contrast = w.Dropdown(
                 options=[("contrast?", ""), *((c, c) for c in CONTRASTS)],
                 value=upload.contrast,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..images import ImageLike
-from ..levels import level_name, read_discs
+from ..levels import disc_name, level_name, read_discs
 from .inputs import load_masked
 from .panels import add_panel, blank_page, in_panel, mark_sides, scale_bar, write
 from .style import FAINT, INK
@@ -95,7 +95,7 @@ def plot_discs(
             text=[str(k) for k in shown],
             textposition="middle left",
             textfont={"color": YELLOW, "size": 13},
-            customdata=[_disc_name(k) for k in shown],
+            customdata=[disc_name(k) for k in shown],
             hovertemplate="disc %{text}, %{customdata}<extra></extra>",
         )
     )
@@ -112,7 +112,3 @@ def plot_discs(
     long = 10 if cut.size_mm[1] < 120 else 20
     scale_bar(fig, (left, top + cut.size_mm[1] * scale), scale, long)
     return fig
-
-
-def _disc_name(disc: int) -> str:
-    return f"{level_name(disc - 1)}/{level_name(disc)}" if disc > 1 else "above C1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,6 +96,14 @@ class Shot:
         """Voxel size in mm."""
         return spacing_mm(self.image)
 
+    @cached_property
+    def grey(self) -> np.ndarray:
+        """Brightness 0 to 1 that suits the middle half of the slice, as `rows_of`."""
+        data = rows_of(self.image)
+        rows, columns = (n // 4 for n in data.shape)
+        low, high = np.quantile(data[rows:-rows, columns:-columns], (0.01, 0.99))
+        return np.clip((data - low) / max(high - low, 1e-9), 0, 1)
+
     def area_mm2(self, mask: Nifti1Image) -> float:
         """Area of a soft mask in the plane of the slice."""
         return float(voxels(mask).sum() * self.spacing[0] * self.spacing[1])
@@ -114,6 +123,11 @@ class Suggestion:
 
     family: str
     why: str
+
+
+def rows_of(image: Nifti1Image) -> np.ndarray:
+    """Pixels from the top, patient's right on the left; the scanner's grids are RAS."""
+    return voxels(image)[::-1, ::-1, 0].T
 
 
 def preset(contrast: str) -> dict[str, Any]:

@@ -12,14 +12,14 @@ import traitlets as t
 from .._statistics import AREAS
 from .._study_images import StudyImages
 from .._validation import check_choice
-from ..contrasts import DISPLAY_NAMES
+from ..contrasts import shown_name
 from ..plots import plot_csa_by_contrast, plot_csa_profile
-from ..plots.style import CONTOUR_COLOURS
+from ..plots.style import CONTOUR_COLOURS, faded
 from ..plots.volume import Volume
 from .csa_curve import HUES, page_figure, plotly_code
 from .slice_viewer import source
-from .still_explorer import comparison_png
 from .stills import show_with_still
+from .stills.study import comparison_png
 from .traits import Choice
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class ComparisonView(anywidget.AnyWidget):
             "subjects": images.subjects,
             "contrasts": contrasts,
             "methods": methods,
-            "names": {name: DISPLAY_NAMES.get(name, name) for name in contrasts},
+            "names": {name: shown_name(name) for name in contrasts},
             "colours": _cycle(methods, CONTOUR_COLOURS),
             "dashes": _cycle(contrasts, DASHES),
             "still": f"cordviz-{uuid.uuid4().hex}",
@@ -98,10 +98,8 @@ class ComparisonView(anywidget.AnyWidget):
     @property
     def slices(self) -> dict[str, int]:
         """Slice of each contrast in view."""
-        heights = {
-            name: np.array(self._case["contrasts"][name]["heights"]) for name in self._shown()
-        }
-        return {name: int(np.abs(at - self.position_mm).argmin()) for name, at in heights.items()}
+        at = self.position_mm
+        return {name: self._volumes[name].nearest_slice(at) for name in self._shown()}
 
     def table(self) -> pd.DataFrame:
         """Area in mm² of the subject: a row per contrast, a column per method in view."""
@@ -149,10 +147,8 @@ class ComparisonView(anywidget.AnyWidget):
 
     def _middle(self) -> float:
         """Height where C3 begins in the contrast in focus, or the middle of its cord."""
-        one = self._case["contrasts"][self.contrast]
-        third = [k for k, level in enumerate(one["levels"]) if level == 3]
-        at = third[-1] if third else self._volumes[self.contrast].middle[2]
-        return float(one["heights"][at])
+        levels = self._case["contrasts"][self.contrast]["levels"]
+        return self._volumes[self.contrast].height_of_c3(levels)
 
     def _draw_curves(self, _: Any = None) -> None:
         tables, belongs = {}, {}
@@ -160,7 +156,7 @@ class ComparisonView(anywidget.AnyWidget):
             for method in self.methods:
                 table = self._profile(contrast, method)
                 if table is not None and table["area_mm2"].notna().any():
-                    name = f"{DISPLAY_NAMES.get(contrast, contrast)} · {method}"
+                    name = f"{shown_name(contrast)} · {method}"
                     tables[name], belongs[name] = table, (contrast, method)
         if not tables:
             self._curves = {}
@@ -210,7 +206,7 @@ class ComparisonView(anywidget.AnyWidget):
         for trace in fig.data:
             method, contrast = places[min(points, len(places) - 1)]
             if trace.type == "violin":
-                trace.update(line_color=hues[method], fillcolor=_faint(hues[method]))
+                trace.update(line_color=hues[method], fillcolor=faded(hues[method], 0.22))
             elif trace.text is not None:
                 trace.update(
                     marker_color=hues[method], meta={"contrast": contrast, "method": method}
@@ -252,8 +248,6 @@ class ComparisonView(anywidget.AnyWidget):
 
 def _describe(volume: Volume, levels: list[int]) -> dict[str, Any]:
     """What a page must know to cut a volume: world height and centre of the cord per slice."""
-    count = volume.data.shape[2]
-    centres = np.tile(volume.middle[:2], (count, 1)) if volume.centres is None else volume.centres
     x, y, _ = volume.box
     low, high = volume.range
     scale = 255 / max(high - low, 1e-30)
@@ -261,7 +255,7 @@ def _describe(volume: Volume, levels: list[int]) -> dict[str, Any]:
         "dims": [part.stop - part.start for part in volume.box],
         "spacing": volume.spacing.tolist(),
         "heights": volume.heights.round(3).tolist(),
-        "centres": (centres - [x.start, y.start]).round(2).tolist(),
+        "centres": (volume.centres - [x.start, y.start]).round(2).tolist(),
         "window": [(value - low) * scale for value in volume.window],
         "levels": levels,
         "masks": list(volume.masks),
@@ -277,11 +271,6 @@ def _nested(study: pd.DataFrame, column: str) -> dict[str, dict[str, float | Non
             None if np.isnan(value) else value
         )
     return table
-
-
-def _faint(hue: str) -> str:
-    """#RRGGBB → the same, nearly clear."""
-    return f"rgba({', '.join(str(int(hue[at : at + 2], 16)) for at in (1, 3, 5))}, 0.22)"
 
 
 def _cycle(names: list[str], values: tuple[str, ...]) -> dict[str, str]:

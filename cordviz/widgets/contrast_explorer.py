@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import numpy as np
 import traitlets as t
+from scipy.ndimage import center_of_mass
 
 from .._validation import check_choice
-from ..images import voxels
 from ..plots.phantom import (
+    COLOURS,
     EFFECTS,
     GRID,
     LOOKS,
@@ -23,21 +24,19 @@ from ..plots.phantom import (
     Settings,
     check_told,
     preset,
+    rows_of,
 )
-from ..plots.style import CONTOUR_COLOURS
 from ..plots.volume import ONE
 from ..simulation.sequences import PRESETS
 from .knobs import KNOBS, RANGES, page_presets
 from .slice_viewer import source
-from .still_explorer import explorer_png
 from .stills import show_with_still
+from .stills.study import explorer_png
 from .traits import Choice
 
 if TYPE_CHECKING:
     import pandas as pd
     from nibabel.nifti1 import Nifti1Image
-
-COLOURS = dict(zip(OUTLINES, (CONTOUR_COLOURS[n] for n in (0, 1, 2, 4)), strict=True))
 
 
 class ContrastExplorer(anywidget.AnyWidget):
@@ -246,28 +245,24 @@ class ContrastExplorer(anywidget.AnyWidget):
 
     def pixels(self) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
         """Grey values (0 to 1, rows from the top), masks likewise, pixel size (x, y) in mm."""
-        masks = {name: _rows(mask) for name, mask in self.masks.items()}
-        return _grey(_rows(self._shot.image)), masks, self._shot.spacing[:2]
+        masks = {name: rows_of(mask) for name, mask in self.masks.items()}
+        return self._shot.grey, masks, self._shot.spacing[:2]
 
     def _send_picture(self) -> None:
-        data, truth = _rows(self._shot.image), _rows(self._shot.truth)
-        grey, weight = (_grey(data) * 255).round(), truth.sum()
+        grey, truth = self._shot.grey, rows_of(self._shot.truth)
         about = {
             "kind": "picture",
             "version": self._version,
-            "shape": list(data.shape),
-            "spacing": [float(self._shot.spacing[0]), float(self._shot.spacing[1])],
-            "centre": [
-                float(np.arange(data.shape[1]) @ truth.sum(axis=0) / weight),
-                float(np.arange(data.shape[0]) @ truth.sum(axis=1) / weight),
-            ],
+            "shape": list(grey.shape),
+            "spacing": self._shot.spacing[:2].tolist(),
+            "centre": list(center_of_mass(truth))[::-1],
         }
-        self.send(about, [grey.astype(np.uint8).tobytes(), _bytes(truth)])
+        self.send(about, [_bytes(grey, 255), _bytes(truth)])
 
     def _send_mask(self, method: str, mask: Nifti1Image | None) -> None:
         if mask is not None:
             about = {"kind": "outline", "version": self._version, "method": method}
-            self.send(about, [_bytes(_rows(mask))])
+            self.send(about, [_bytes(rows_of(mask))])
 
     # Checks, so that what is wrong is said at the line that sets it
 
@@ -292,17 +287,5 @@ class ContrastExplorer(anywidget.AnyWidget):
         return [name for name in choices if name in proposal.value]
 
 
-def _rows(image: Nifti1Image) -> np.ndarray:
-    """Pixels from the top, patient's right on the left; the scanner's grids are RAS."""
-    return voxels(image)[::-1, ::-1, 0].T
-
-
-def _grey(data: np.ndarray) -> np.ndarray:
-    """Brightness 0 to 1 that suits the middle half of the slice."""
-    rows, columns = (n // 4 for n in data.shape)
-    low, high = np.quantile(data[rows:-rows, columns:-columns], (0.01, 0.99))
-    return np.clip((data - low) / max(high - low, 1e-9), 0, 1)
-
-
-def _bytes(mask: np.ndarray) -> bytes:
-    return np.clip(mask * ONE, 0, 255).round().astype(np.uint8).tobytes()
+def _bytes(values: np.ndarray, one: int = ONE) -> bytes:
+    return np.clip(values * one, 0, 255).round().astype(np.uint8).tobytes()

@@ -15,6 +15,7 @@ from .._validation import check_threshold
 from ..images import on_grid, voxels
 from ..morphometry import measure_shape
 from ..plots import plot_csa_profile
+from ..plots.style import CONTOUR_COLOURS
 from .slice_viewer import source
 from .traits import Choice
 
@@ -37,6 +38,7 @@ def plotly_code() -> bytes:
 def page_figure(fig: go.Figure) -> dict[str, Any]:
     """A figure as plain JSON, numbers as lists, which pages read without decoding."""
     page = json.loads(fig.to_json(engine="json"))
+    page["bright"] = dict(zip(HUES, CONTOUR_COLOURS, strict=True))  # for dark pages
     for shown, trace in zip(page["data"], fig.data, strict=True):
         for part in ("x", "y", "customdata"):
             if trace[part] is not None:

@@ -8,7 +8,9 @@ import ipywidgets
 
 from .csa_curve import CsaCurve
 from .slice_viewer import SliceViewer
-from .stills import curve_png, show_with_still, slices_png, stack
+from .stills import show_with_still, stack
+from .stills.curve import curve_picture
+from .stills.slices import slices_pictures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +38,12 @@ class CsaView(ipywidgets.VBox):
         """What the curves show, a row per slice and curve; `mask` names the curve."""
         return self.curve.table()
 
+    def still(self) -> bytes:
+        """PNG of what is in view, made without a browser."""
+        return stack([*slices_pictures(self.viewer), curve_picture(self.curve.figure)])
+
     def _ipython_display_(self) -> None:
         about = self.viewer._about
-        png = stack([slices_png(self.viewer), curve_png(self.curve.figure)])
-        show_with_still(self, about["still"], png, f"{about['title']}, area along the cord")
+        show_with_still(
+            self, about["still"], self.still(), f"{about['title']}, area along the cord"
+        )

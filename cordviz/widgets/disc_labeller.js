@@ -90,12 +90,10 @@ class DiscLabeller extends Viewer {
     } else {
       this.place(this.get("next_label"), this.under(panel, x, y));
     }
-    return {
-      move: (u, v) => {
-        const voxel = this.under(panel, u, v);
-        const marks = this.get("_marks").map((mark) => (mark[0] === this.touched ? [mark[0], ...voxel] : mark));
-        this.set({ _marks: marks, slice: voxel[Z], _point: [voxel[X], voxel[Y]] });
-      },
+    return (u, v) => {
+      const voxel = this.under(panel, u, v);
+      const marks = this.get("_marks").map((mark) => (mark[0] === this.touched ? [mark[0], ...voxel] : mark));
+      this.set({ _marks: marks, slice: voxel[Z], _point: [voxel[X], voxel[Y]] });
     };
   }
 

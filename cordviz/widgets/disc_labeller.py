@@ -16,8 +16,8 @@ from nibabel.nifti1 import Nifti1Image
 
 from .._files import atomic_path
 from ..images import restore
-from ..levels import levels_from_discs, slice_levels
-from .slice_viewer import PLANES, SliceViewer, source
+from ..levels import disc_name, levels_from_discs, slice_levels
+from .slice_viewer import PLANES, SCRIPTS, SliceViewer, source
 from .traits import Choice, Fraction
 
 LABELS = range(1, 26)
@@ -34,9 +34,7 @@ class DiscLabeller(SliceViewer):
         Why there are no levels, where the marks cannot be right.
     """
 
-    _esm = source("page.js", "pixels.js", "slice_viewer.js", "disc_labeller.js") + (
-        "\nexport default show(DiscLabeller);\n"
-    )
+    _esm = source(*SCRIPTS, "disc_labeller.js") + "\nexport default show(DiscLabeller);\n"
 
     planes = Choice(PLANES, "sagittal").tag(sync=True)
     height = t.Int(520).tag(sync=True)
@@ -84,6 +82,10 @@ class DiscLabeller(SliceViewer):
         self._marks = marks
         free = [n for n in LABELS if n >= 3 and n not in points]
         self.next_label = free[0]
+
+    def marks(self) -> dict[str, Sequence[int]]:
+        """Voxel of each disc in view, by its name."""
+        return {disc_name(label): voxel for label, *voxel in self._marks}
 
     def label_image(self) -> Nifti1Image:
         """Marks on the grid of the image, uint8, one voxel per disc: SCT's disc labels."""

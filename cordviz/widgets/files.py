@@ -103,10 +103,6 @@ class FileDownload(anywidget.AnyWidget):
         self._file = name, kind, gzip.compress(content, 5)
         self.ready = True
 
-    def withdraw(self) -> None:
-        """Offer nothing."""
-        self._file, self.ready = None, False
-
     def _answer(self, _: Any, content: Any, buffers: Any) -> None:
         if content == {"wants": "file"} and self._file:
             name, kind, packed = self._file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..contrasts import DISPLAY_NAMES
+from ..contrasts import shown_name
 from ..plots.phantom import EFFECTS, preset
 from ..simulation.sequences import PRESETS
 
@@ -56,7 +56,7 @@ def page_presets() -> dict[str, dict[str, Any]]:
         name: {
             **preset(name),
             "kind": sequence.kind,
-            "title": DISPLAY_NAMES.get(name, name),
+            "title": shown_name(name),
             "sequence": KIND_NAMES[sequence.kind],
             "effects": _own_effects(name),
         }

@@ -1,6 +1,4 @@
-// What every page needs: a view of a model, elements, text on pictures, files to save.
-
-const FONT = "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif";
+// What every page needs: a view of a model, elements, files to save.
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -43,6 +41,8 @@ class View {
   constructor(model) {
     this.model = model;
     this.about = model.get("_about");
+    this.theme = new MutationObserver(() => this.themed());
+    this.theme.observe(document.body, { attributeFilter: ["data-jp-theme-name"] });
   }
 
   listen(listeners) {
@@ -53,8 +53,12 @@ class View {
   remove() {
     for (const [event, listener] of Object.entries(this.listeners)) this.model.off(event, listener);
     this.observer?.disconnect();
+    this.theme.disconnect();
     this.style?.remove();
   }
+
+  /** Another theme: what style sheets do not colour is drawn anew. */
+  themed() {}
 
   get(name) {
     return this.model.get(name);
@@ -123,39 +127,11 @@ function downloadBytes(bytes, type, name) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Text that is readable on any grey. */
-function write(ctx, text, x, y, align = "left", baseline = "alphabetic") {
-  ctx.textAlign = align;
-  ctx.textBaseline = baseline;
-  ctx.lineWidth = 3;
-  ctx.lineJoin = "round";
-  ctx.strokeStyle = "rgba(0,0,0,0.75)";
-  ctx.strokeText(text, x, y);
-  ctx.fillStyle = "#FFFFFF";
-  ctx.fillText(text, x, y);
-}
-
-/** Letters at the left, right, top and bottom of a picture. */
-function writeSides(ctx, width, height, [left, right, top, bottom]) {
-  ctx.font = `600 13px ${FONT}`;
-  write(ctx, left, 7, height / 2, "left", "middle");
-  write(ctx, right, width - 7, height / 2, "right", "middle");
-  write(ctx, top, width / 2, 6, "center", "top");
-  write(ctx, bottom, width / 2, height - 6, "center", "bottom");
-}
-
-/** A bar of so many px at the bottom left, and what it measures above it. */
-function drawScaleBar(ctx, height, length, text) {
-  const [x, y] = [9, height - 10];
-  for (const [style, width] of [["rgba(0,0,0,0.75)", 5], ["#FFF", 2.5]]) {
-    ctx.strokeStyle = style;
-    ctx.lineWidth = width;
-    ctx.lineCap = "butt";
-    ctx.beginPath();
-    ctx.moveTo(x, y);
-    ctx.lineTo(x + length, y);
-    ctx.stroke();
+/** Follows a pointer that is down on an element until it is up. */
+function drag(element, event, move) {
+  element.setPointerCapture(event.pointerId);
+  element.addEventListener("pointermove", move);
+  for (const end of ["pointerup", "pointercancel"]) {
+    element.addEventListener(end, () => element.removeEventListener("pointermove", move), { once: true });
   }
-  ctx.font = `11px ${FONT}`;
-  write(ctx, text, x, y - 6);
 }

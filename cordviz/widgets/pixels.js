@@ -4,7 +4,8 @@
 // superior. A plane says which axis it is cut across and which axes its columns and rows follow;
 // rows always run downwards along their axis, so that anterior and superior are on top.
 
-const HALF = 125; // half a voxel of cord: masks are 0 to 250
+const ONE = 250; // a whole voxel of cord
+const HALF = ONE / 2;
 const PLANES = {
   axial: { across: 2, column: 0, row: 1, title: "Axial" },
   sagittal: { across: 0, column: 1, row: 2, title: "Sagittal" },
@@ -90,4 +91,19 @@ function outline(mask, width, height) {
     }
   }
   return path;
+}
+
+/** Position in mm, intensity and masks at a voxel of the volume that was sent, in words. */
+function wordsAt(voxel, { dims, origin, affine, range }, { grey, masks }, names) {
+  const full = voxel.map((at, axis) => at + origin[axis]);
+  const mm = [0, 1, 2].map((r) => full.reduce((sum, at, c) => sum + affine[r][c] * at, affine[r][3]));
+  // the world is RAS+: positive is right, anterior, superior
+  const letters = ["RL", "AP", "SI"].map((pair, axis) => pair[mm[axis] >= 0 ? 0 : 1]);
+  const place = letters.map((letter, axis) => `${letter} ${Math.abs(mm[axis]).toFixed(1)}`).join("  ");
+  const at = voxel[0] + dims[0] * (voxel[1] + dims[1] * voxel[2]);
+  const value = range[0] + (grey[at] / 255) * (range[1] - range[0]);
+  const digits = clamp(2 - Math.floor(Math.log10(range[1] - range[0])), 0, 6);
+  const sign = grey[at] === 255 ? "≥" : grey[at] === 0 ? "≤" : "≈"; // one of 256 steps
+  const parts = names.map((name) => `${name} ${(masks[name][at] / ONE).toFixed(2)}`);
+  return [`${place} mm`, `intensity ${sign} ${value.toFixed(digits)}`, ...parts];
 }

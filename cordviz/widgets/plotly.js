@@ -17,8 +17,6 @@ function loadPlotly(model) {
 /** A view with plotly charts, which it draws anew in `drawCharts` when the theme changes. */
 class ChartView extends View {
   async loadCharts(failed) {
-    this.theme = new MutationObserver(() => this.plotly && this.drawCharts());
-    this.theme.observe(document.body, { attributeFilter: ["data-jp-theme-name"] });
     try {
       this.plotly = await loadPlotly(this.model);
     } catch (error) {
@@ -27,9 +25,12 @@ class ChartView extends View {
     return Boolean(this.plotly);
   }
 
+  themed() {
+    if (this.plotly) this.drawCharts();
+  }
+
   remove() {
     super.remove();
-    this.theme.disconnect();
     for (const chart of this.charts) this.plotly?.purge(chart);
   }
 
@@ -37,9 +38,13 @@ class ChartView extends View {
     return getComputedStyle(this.root).getPropertyValue("--cv-text").trim();
   }
 
-  /** A figure in ink on the page's own paper, whatever the theme. */
+  /** A figure in ink on the page's own paper, whatever the theme; hues are bright on dark. */
   async react(chart, figure) {
-    const { data, layout } = structuredClone(figure);
+    let text = JSON.stringify(figure);
+    if (document.body.dataset.jpThemeLight === "false") {
+      for (const [hue, bright] of Object.entries(figure.bright)) text = text.replaceAll(hue, bright);
+    }
+    const { data, layout } = JSON.parse(text);
     Object.assign(layout, { paper_bgcolor: CLEAR, plot_bgcolor: CLEAR });
     layout.font.color = this.ink;
     for (const axis of Object.keys(layout).filter((key) => /^[xy]axis/.test(key))) layout[axis].gridcolor = "rgba(128,140,150,0.25)";

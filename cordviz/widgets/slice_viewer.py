@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from importlib.resources import files
 from itertools import cycle
 from typing import Any
@@ -14,11 +15,20 @@ import traitlets as t
 from .._validation import check_choice
 from ..plots.style import CONTOUR_COLOURS
 from ..plots.volume import Volume
-from .stills import show_with_still, slices_png
+from .stills import show_with_still, stack
+from .stills.slices import slices_pictures
 from .traits import Choice, Fraction
 
 PLANES = ("axial", "sagittal", "coronal", "linked")
 CONVENTIONS = ("radiological", "neurological")
+SCRIPTS = (
+    "page.js",
+    "pixels.js",
+    "slice_picture.js",
+    "slice_panel.js",
+    "level_rail.js",
+    "slice_viewer.js",
+)
 
 
 def source(*names: str) -> str:
@@ -59,7 +69,7 @@ class SliceViewer(anywidget.AnyWidget):
         Of the pictures, in px.
     """
 
-    _esm = source("page.js", "pixels.js", "slice_viewer.js") + "\nexport default show(Viewer);\n"
+    _esm = source(*SCRIPTS) + "\nexport default show(Viewer);\n"
     _css = source("slice_viewer.css")
 
     slice = t.Int(0).tag(sync=True)
@@ -88,7 +98,7 @@ class SliceViewer(anywidget.AnyWidget):
         origin = [x.start, y.start, z.start]
         about = {
             "names": names,
-            "colours": [colour for _, colour in zip(names, cycle(CONTOUR_COLOURS), strict=False)],
+            "colours": list(self.colours.values()),
             "dims": [part.stop - part.start for part in volume.box],
             "origin": origin,
             "spacing": volume.spacing.tolist(),
@@ -110,6 +120,15 @@ class SliceViewer(anywidget.AnyWidget):
         self.on_msg(self._answer)
 
     @property
+    def colours(self) -> dict[str, str]:
+        """Of each mask, #RRGGBB."""
+        return dict(zip(self.volume.masks, cycle(CONTOUR_COLOURS), strict=False))
+
+    def marks(self) -> dict[str, Sequence[int]]:
+        """Named voxels (x, y, z) that a still shows."""
+        return {}
+
+    @property
     def cursor_mm(self) -> tuple[float, float, float]:
         """The cursor in world mm (nibabel's RAS+)."""
         x, y, z = (self.volume.affine @ [*self.cursor, 1])[:3].tolist()
@@ -122,7 +141,7 @@ class SliceViewer(anywidget.AnyWidget):
 
     def still(self) -> bytes:
         """PNG of what is in view, made without a browser."""
-        return slices_png(self)
+        return stack(slices_pictures(self))
 
     def _ipython_display_(self) -> None:
         show_with_still(self, self._about["still"], self.still(), self._about["title"])

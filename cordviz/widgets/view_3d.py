@@ -18,8 +18,8 @@ import traitlets as t
 from ..plots.surface import Surface
 from ..plots.volume import Volume
 from .slice_viewer import source
-from .still_3d import surface_png
 from .stills import show_with_still
+from .stills.surface import surface_png
 from .traits import Choice, Fraction
 
 #: Where the image is cut open: azimuth and elevation of what is taken away.

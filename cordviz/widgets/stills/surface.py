@@ -1,11 +1,12 @@
-"""A picture of the cord's surface for where no page runs the 3-D view: drawn without a browser."""
+"""The still of the view in 3-D: the surface of the cord."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..plots.surface import COLOURS, Surface, colour_range
-from .stills import encode
+from ...plots.style import INK
+from ...plots.surface import COLOURS, Surface, colour_range
+from . import encode
 
 SIZE_PX = (420, 400)
 MARGIN_PX = 26
@@ -23,12 +24,8 @@ def surface_png(surface: Surface, *, azimuth: float = 40, elevation: float = 12)
     from plotly.colors import sample_colorscale
 
     low, high = colour_range(surface)
-    scale = np.array(
-        [
-            [float(v) for v in colour[4:-1].split(",")]
-            for colour in sample_colorscale(COLOURS, np.linspace(0, 1, SHADES).tolist())
-        ]
-    )
+    shades = np.linspace(0, 1, SHADES).tolist()
+    scale = 255 * np.array(sample_colorscale(COLOURS, shades, colortype="tuple"))
     a, e = np.radians([azimuth, elevation])
     right = np.array([np.cos(a), np.sin(a), 0])
     towards = np.array([np.sin(a) * np.cos(e), -np.cos(a) * np.cos(e), np.sin(e)])
@@ -66,6 +63,6 @@ def surface_png(surface: Surface, *, azimuth: float = 40, elevation: float = 12)
         )
         draw.rectangle(box, fill=tuple(colour))
     for value, at in ((high, top), (low, top + tall)):
-        draw.text((left + KEY_PX + 6, at), f"{value:.0f}", fill="#26323B", anchor="lm")
-    draw.text((left, top - 24), "CSA (mm2)", fill="#26323B")
+        draw.text((left + KEY_PX + 6, at), f"{value:.0f}", fill=INK, anchor="lm")
+    draw.text((left, top - 24), "CSA (mm2)", fill=INK)
     return encode(page)

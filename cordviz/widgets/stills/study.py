@@ -1,17 +1,20 @@
-"""Pictures of the live phantom and of a comparison for where no page runs them."""
+"""The stills of the live phantom and of a comparison."""
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .stills import GAP_PX, HEIGHT_PX, PAGE_PX, curve_png, encode, outlined, stack
+from ...contrasts import shown_name
+from ...plots.style import INK
+from . import GAP_PX, HEIGHT_PX, ON_GREY, PAGE_PX, key, outlined, stack
+from .curve import curve_picture
 
 if TYPE_CHECKING:
-    from .comparison_view import ComparisonView
-    from .contrast_explorer import ContrastExplorer
+    from ..comparison_view import ComparisonView
+    from ..contrast_explorer import ContrastExplorer
 
 HALF_MM = 13.0  #: in view around the cord
 
@@ -38,22 +41,19 @@ def explorer_png(explorer: ContrastExplorer) -> bytes:
     page = Image.new("RGB", (PAGE_PX, max(side, height)), "white")
     page.paste(outlined(grey, lines, (side, height)), (0, 0))
     draw = ImageDraw.Draw(page)
-    style: dict[str, Any] = {"fill": "white", "stroke_width": 2, "stroke_fill": "black"}
     for text, x, y, anchor in (("R", 5, side / 2, "lm"), ("L", side - 5, side / 2, "rm")):
-        draw.text((x, y), text, anchor=anchor, **style)
+        draw.text((x, y), text, anchor=anchor, **ON_GREY)
     left, top, true = side + 24, 16, explorer.areas["truth"]
-    draw.text(
-        (left, top), f"Simulated {explorer.contrast}, one slice", fill="#26323B", font_size=15
-    )
+    draw.text((left, top), f"Simulated {explorer.contrast}, one slice", fill=INK, font_size=15)
     for number, (name, title) in enumerate(about["outlines"].items()):
         y = top + 44 + 30 * number
-        draw.rectangle((left, y, left + 14, y + 11), fill=about["colours"][name], outline="#26323B")
-        draw.text((left + 24, y - 1), title, fill="#26323B", font_size=13)
+        draw.rectangle((left, y, left + 14, y + 11), fill=about["colours"][name], outline=INK)
+        draw.text((left + 24, y - 1), title, fill=INK, font_size=13)
         area = explorer.areas.get(name)
         words = "not found" if area is None else f"{area:.1f} mm2"
         if area is not None and name != "truth":
             words += f"  {(area / true - 1) * 100:+.1f} %"
-        draw.text((left + 220, y - 1), words, fill="#26323B", font_size=13)
+        draw.text((left + 220, y - 1), words, fill=INK, font_size=13)
     png = io.BytesIO()
     page.save(png, format="png", optimize=True)  # a palette would lose four thin hues
     return png.getvalue()
@@ -65,14 +65,11 @@ def comparison_png(view: ComparisonView) -> bytes:
 
     shown = view._shown()
     side = min((PAGE_PX + GAP_PX) // max(len(shown), 1) - GAP_PX, 280)
-    page = Image.new("RGB", (PAGE_PX, side + 22), "white")
+    page = Image.new("RGB", (PAGE_PX, side), "white")
     draw = ImageDraw.Draw(page)
     for number, (contrast, k) in enumerate(view.slices.items()):
         volume, colours = view._volumes[contrast], view._about["colours"]
-        centre = [
-            int(v)
-            for v in np.round(volume.middle[:2] if volume.centres is None else volume.centres[k])
-        ]
+        centre = [int(at) for at in np.round(volume.centres[k])]
         half = [max(round(HALF_MM / s), 1) for s in volume.spacing[:2]]
         x, y = (slice(max(c - h, 0), c + h + 1) for c, h in zip(centre, half, strict=True))
         low, high = volume.window
@@ -84,13 +81,6 @@ def comparison_png(view: ComparisonView) -> bytes:
         ]
         left = number * (side + GAP_PX)
         page.paste(outlined(grey, lines, (side, side)), (left, 0))
-        draw.text(
-            (left + 4, 4), f"{contrast} {k}", fill="white", stroke_width=2, stroke_fill="black"
-        )
-    at = 0.0
-    for name in view.methods:
-        draw.rectangle((at, side + 8, at + 10, side + 17), fill=view._about["colours"][name])
-        draw.text((at + 15, side + 6), name, fill="#26323B")
-        at += draw.textlength(name) + 34
-    pictures = [encode(page), *([curve_png(view.figure)] if view._curves else [])]
-    return stack(pictures)
+        draw.text((left + 4, 4), f"{shown_name(contrast)} {k}", **ON_GREY)
+    named = key((name, view._about["colours"][name]) for name in view.methods)
+    return stack([page, named, *([curve_picture(view.figure)] if view._curves else [])])

@@ -1,0 +1,103 @@
+"""The still of curves along the cord."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...plots.style import FAINT, INK
+from . import PAGE_PX, plain
+
+#: Of plotly's dashes: px drawn and left out in turn.
+DASHES = {"dot": (3, 4), "dash": (10, 6), "dashdot": (8, 4, 2, 4), "longdash": (16, 6)}
+
+
+def curve_picture(fig: Any) -> Any:
+    """Lines and bands of a plotly figure along the cord, plain."""
+    from PIL import Image, ImageDraw
+
+    size, twice = (PAGE_PX, 300), 2  # drawn twice as large and shrunk, for smooth lines
+    left, right, top, bottom = 60, PAGE_PX - 10, 30, 258
+    lines = [
+        (np.array(trace.x, float), np.array(trace.y, float), trace)
+        for trace in fig.data
+        if trace.x is not None and trace.visible is not False
+    ]
+    x_all, y_all = (np.concatenate([line[axis] for line in lines]) for axis in (0, 1))
+    x0, x1 = np.nanmin(x_all), np.nanmax(x_all)
+    y0, y1 = np.nanmin(y_all), np.nanmax(y_all)
+    pad = max((y1 - y0) * 0.06, 1.0)
+    y0, y1, x1 = y0 - pad, y1 + pad, max(x1, x0 + 1e-6)
+
+    def place(x: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:
+        across = left + (x - x0) / (x1 - x0) * (right - left)
+        down = bottom - (y - y0) / (y1 - y0) * (bottom - top)
+        return list(zip((across * twice).tolist(), (down * twice).tolist(), strict=True))
+
+    page = Image.new("RGB", (size[0] * twice, size[1] * twice), "white")
+    draw = ImageDraw.Draw(page)
+    for x, y, trace in lines:
+        gaps = np.flatnonzero(~np.isfinite(y))
+        for part in np.split(np.arange(len(y)), gaps):
+            run = part[np.isfinite(y[part])]
+            if trace.fill == "toself" and len(run) > 2:
+                draw.polygon(
+                    place(x[run], y[run]), fill="#DDE8EC" if "5–95" in trace.name else "#C4D6DD"
+                )
+            elif trace.fill is None and len(run) > 1:
+                for piece in _dashes(place(x[run], y[run]), trace.line.dash):
+                    draw.line(piece, fill=trace.line.color, width=2 * twice, joint="curve")
+    page = page.resize(size, Image.Resampling.LANCZOS)
+    draw = ImageDraw.Draw(page)
+    draw.line([(left, top), (left, bottom), (right, bottom)], fill=FAINT)
+    for value in _ticks(y0, y1):
+        at = bottom - (value - y0) / (y1 - y0) * (bottom - top)
+        draw.text((left - 6, at), f"{value:g}", fill=INK, anchor="rm")
+    for value in _ticks(x0, x1):
+        at = left + (value - x0) / (x1 - x0) * (right - left)
+        draw.text((at, bottom + 6), f"{value:g}", fill=INK, anchor="ma")
+    draw.text((left, 4), "CSA (mm2)", fill=INK)
+    draw.text(
+        ((left + right) / 2, size[1] - 18),
+        plain(fig.layout.xaxis.title.text),
+        fill=INK,
+        anchor="ma",
+    )
+    for line in fig.layout.shapes:  # borders of levels
+        at = left + (line.x0 - x0) / (x1 - x0) * (right - left)
+        draw.line([(at, top), (at, bottom)], fill="#C4CCD2")
+    for name in fig.layout.annotations:
+        at = left + (name.x - x0) / (x1 - x0) * (right - left)
+        draw.text((at, top - 2), name.text, fill=INK, anchor="md")
+    at = right
+    for trace in reversed(fig.data):
+        if trace.fill is None and trace.showlegend is not False:
+            draw.text((at, 4), plain(trace.name), fill=trace.line.color, anchor="ra")
+            at -= draw.textlength(plain(trace.name)) + 18
+    return page
+
+
+def _dashes(points: list[tuple[float, float]], dash: str | None) -> list[Any]:
+    """A line cut into the pieces that are drawn."""
+    if dash not in DASHES:
+        return [points]
+    x, y = np.array(points).T
+    along = np.concatenate([[0], np.hypot(np.diff(x), np.diff(y)).cumsum()])
+    pieces, at, turn = [], 0.0, 0
+    while at < along[-1]:
+        step = 2 * DASHES[dash][turn % len(DASHES[dash])]
+        if turn % 2 == 0:
+            part = np.linspace(at, min(at + step, along[-1]), 4)
+            piece = np.column_stack([np.interp(part, along, values) for values in (x, y)])
+            pieces.append(piece.ravel().tolist())
+        at, turn = at + step, turn + 1
+    return pieces
+
+
+def _ticks(low: float, high: float) -> np.ndarray:
+    """Five or so round values."""
+    rough = (high - low) / 5
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = power * min((1, 2, 5, 10), key=lambda s: abs(s * power - rough))
+    return np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
