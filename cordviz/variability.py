@@ -98,10 +98,11 @@ def compare_contrasts(
     Areas are averaged over the slices of the levels, and levels come from one reference, never
     from the prediction, as in Bédard et al. 2025 (https://arxiv.org/abs/2310.15402).
 
-    Any joblib backend spreads the images over machines that see the same files::
+    Any joblib backend spreads the images over processes, or over machines that see the same
+    files; ``Client()`` is a cluster on this computer, ``Client("scheduler:8786")`` one elsewhere::
 
         from dask.distributed import Client     # or: from ray.util.joblib import register_ray
-        client = Client("scheduler:8786")       #     register_ray()
+        client = Client()                       #     register_ray()
         with joblib.parallel_config(backend="dask"):
             study = cv.compare_contrasts(...)
 
