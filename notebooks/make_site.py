@@ -17,11 +17,18 @@ FOLD = """<script>
 for (const cell of document.querySelectorAll(".celltag_solution")) {
   const box = document.createElement("details"), title = document.createElement("summary");
   title.textContent = "Solution";
-  title.style = "cursor: pointer; margin: 8px 0; font-family: sans-serif";
+  title.style = "cursor: pointer; margin: 8px 0 8px 84px; font-family: sans-serif";
   cell.before(box);
   box.append(title, cell);
 }
 </script></body>"""
+
+STYLE = """<meta charset="utf-8"><style>
+body { max-width: 50em; margin: 2em auto; padding: 0 1em; font: 16px/1.5 arial, sans-serif }
+td, th { padding: 4px 10px 4px 0; text-align: left; vertical-align: top }
+td:first-child { white-space: nowrap }
+.anchor-link { display: none }
+</style>"""
 
 
 def run(path: Path) -> Any:
@@ -70,10 +77,9 @@ def main(folder: str, *only: str) -> None:
         (out / f"{path.stem}.html").write_text(to_page(notebook, path.stem), encoding="utf-8")
         heading = notebook.cells[0].source.splitlines()[0].lstrip("# ")
         links.append(f'<li><a href="{path.stem}.html">{heading}</a></li>')
-    style = "<meta charset='utf-8'><body style='max-width: 46em; margin: auto; font-family: arial'>"
     teaching = markdown2html((HERE / "TEACHING.md").read_text(encoding="utf-8"))
-    (out / "TEACHING.html").write_text(style + teaching, encoding="utf-8")
-    (out / "index.html").write_text(f"{style}<h1>cordviz</h1><ul>{''.join(links)}</ul>")
+    (out / "TEACHING.html").write_text(STYLE + teaching, encoding="utf-8")
+    (out / "index.html").write_text(f"{STYLE}<h1>cordviz</h1><ul>{''.join(links)}</ul>")
 
 
 if __name__ == "__main__":
