@@ -65,8 +65,6 @@ def plot_discs(
     >>> "C4" in [text.text for text in fig.layout.annotations]
     True
     """
-    import plotly.graph_objects as go
-
     image, masks = load_masked(img, {"mask": seg})
     points = read_discs(discs)
     view = CordView(image, masks)
@@ -86,18 +84,16 @@ def plot_discs(
     fig = blank_page(width, top + cut.size_mm[1] * scale + bottom, title=title)
     add_panel(fig, cut, 1, (left, top, scale))
     mark_sides(fig, cut, 1, "AP", "sagittal")
-    fig.add_trace(
-        go.Scatter(
-            x=[x[k] for k in shown],
-            y=[y[k] for k in shown],
-            mode="markers+text",
-            marker={"color": YELLOW, "size": 8, "line": {"color": "black", "width": 1}},
-            text=[str(k) for k in shown],
-            textposition="middle left",
-            textfont={"color": YELLOW, "size": 13},
-            customdata=[disc_name(k) for k in shown],
-            hovertemplate="disc %{text}, %{customdata}<extra></extra>",
-        )
+    fig.add_scatter(
+        x=[x[k] for k in shown],
+        y=[y[k] for k in shown],
+        mode="markers+text",
+        marker={"color": YELLOW, "size": 8, "line": {"color": "black", "width": 1}},
+        text=[str(k) for k in shown],
+        textposition="middle left",
+        textfont={"color": YELLOW, "size": 13},
+        customdata=[disc_name(k) for k in shown],
+        hovertemplate="disc %{text}, %{customdata}<extra></extra>",
     )
     end = cut.size_mm[0]
     for upper, lower in pairwise(shown):

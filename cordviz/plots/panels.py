@@ -68,33 +68,29 @@ def add_panel(
     colours: Mapping[str, str] | None = None,
 ) -> None:
     """Put a picture with its contours at (x, y) px from the page's top left, at px per mm."""
-    import plotly.graph_objects as go
-
     (left, top, scale), (width, height), (dx, dy) = place, picture.size_mm, picture.pixel_mm
     axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
     across = {"x0": dx / 2, "dx": dx}
     image = {"source": png_uri(picture.grey), "y0": dy / 2, "dy": dy, "hoverinfo": "skip"}
-    fig.add_trace(go.Image(**image, **across, **axes))
+    fig.add_image(**image, **across, **axes)
     if colours is None:
         colours = dict(zip(picture.masks, itertools.cycle(CONTOUR_COLOURS), strict=False))
     for name, mask in picture.masks.items():
         row = height / mask.shape[0]
-        fig.add_trace(
-            go.Contour(
-                z=mask,
-                y0=row / 2,
-                dy=row,
-                **across,
-                **axes,
-                name=name,
-                legendgroup=name,
-                showlegend=number == 1,
-                showscale=False,
-                hoverinfo="skip",
-                colorscale=[[0, colours[name]], [1, colours[name]]],
-                line={"width": 1.8, "smoothing": 0},
-                contours={"coloring": "lines", "start": ONE / 2, "end": ONE / 2, "size": 1},
-            )
+        fig.add_contour(
+            z=mask,
+            y0=row / 2,
+            dy=row,
+            **across,
+            **axes,
+            name=name,
+            legendgroup=name,
+            showlegend=number == 1,
+            showscale=False,
+            hoverinfo="skip",
+            colorscale=[[0, colours[name]], [1, colours[name]]],
+            line={"width": 1.8, "smoothing": 0},
+            contours={"coloring": "lines", "start": ONE / 2, "end": ONE / 2, "size": 1},
         )
     corner = on_page(fig, left, top)
     end = on_page(fig, left + width * scale, top + height * scale)

@@ -171,7 +171,6 @@ def _mark_bands(fig: go.Figure, bands: dict[int, tuple[float, float]]) -> None:
 
 def _add_norms(fig: go.Figure, bands: dict[int, tuple[float, float]], sex: str) -> None:
     import pandas as pd
-    import plotly.graph_objects as go
 
     with (files("cordviz") / "data" / "normative_csa_by_level.csv").open() as file:
         table = pd.read_csv(file, comment="#", dtype={"level": str})
@@ -194,12 +193,10 @@ def _add_norms(fig: go.Figure, bands: dict[int, tuple[float, float]], sex: str) 
             x += [start, end, end, start, None]
             y += [bottom, bottom, top, top, None]
         area = {"fill": "toself", "fillcolor": colour, "line": {"width": 0}, "mode": "lines"}
-        fig.add_trace(go.Scatter(x=x, y=y, name=name, hoverinfo="skip", **area))
+        fig.add_scatter(x=x, y=y, name=name, hoverinfo="skip", **area)
 
 
 def _add_curve(fig: go.Figure, curve: pd.DataFrame, name: str, colour: str) -> None:
-    import plotly.graph_objects as go
-
     level, area = curve["level"], curve["area_mm2"]
     near = curve[level.isin([2, 3]) & area.notna()]
     text = name
@@ -207,27 +204,23 @@ def _add_curve(fig: go.Figure, curve: pd.DataFrame, name: str, colour: str) -> N
         mean = float(near["area_mm2"].mean())
         text = f"{name}: C2–C3 mean {mean:.1f} mm²"
         half = near["length_mm"] / 2
-        fig.add_trace(
-            go.Scatter(
-                x=[float((near["x_mm"] - half).min()), float((near["x_mm"] + half).max())],
-                y=[mean, mean],
-                mode="lines",
-                line={"color": colour, "width": 1.5, "dash": "dash"},
-                legendgroup=name,
-                showlegend=False,
-                hoverinfo="skip",
-            )
-        )
-    fig.add_trace(
-        go.Scatter(
-            x=curve["x_mm"].to_numpy(),
-            y=area.to_numpy(),
-            customdata=curve.index.to_numpy(),
-            name=text,
+        fig.add_scatter(
+            x=[float((near["x_mm"] - half).min()), float((near["x_mm"] + half).max())],
+            y=[mean, mean],
+            mode="lines",
+            line={"color": colour, "width": 1.5, "dash": "dash"},
             legendgroup=name,
-            mode="lines+markers" if len(curve) < 90 else "lines",
-            line={"color": colour, "width": 2.2},
-            marker={"size": 5},
-            hovertemplate="slice %{customdata}: %{y:.1f} mm²<extra></extra>",
+            showlegend=False,
+            hoverinfo="skip",
         )
+    fig.add_scatter(
+        x=curve["x_mm"].to_numpy(),
+        y=area.to_numpy(),
+        customdata=curve.index.to_numpy(),
+        name=text,
+        legendgroup=name,
+        mode="lines+markers" if len(curve) < 90 else "lines",
+        line={"color": colour, "width": 2.2},
+        marker={"size": 5},
+        hovertemplate="slice %{customdata}: %{y:.1f} mm²<extra></extra>",
     )

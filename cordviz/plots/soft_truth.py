@@ -195,13 +195,8 @@ def _area(picture: Picture) -> str:
 
 def _fill(fig: go.Figure, picture: Picture, number: int) -> None:
     """Tint the fraction of cord."""
-    import plotly.graph_objects as go
-
     [mask], (dx, dy) = picture.masks.values(), picture.pixel_mm
-    fig.add_trace(
-        go.Heatmap(
+    fig.add_heatmap(
             z=(mask / ONE).round(2), x0=dx / 2, dx=dx, y0=dy / 2, dy=dy, zmin=0, zmax=1,
             xaxis=f"x{number}", yaxis=f"y{number}", colorscale=TINTS, showscale=False,
-            hovertemplate="%{z} cord<extra></extra>",
-        )
-    )  # fmt: skip
+            hovertemplate="%{z} cord<extra></extra>")  # fmt: skip

@@ -65,6 +65,7 @@ def method_panels(
         plot_bgcolor="white",
         margin={"l": left, "r": 16, "t": top, "b": BOTTOM},
         hovermode="closest",
+        showlegend=False,
     )
     places = [{"row": n // columns + 1, "col": n % columns + 1} for n in range(len(methods))]
     return fig, places
@@ -79,50 +80,39 @@ def add_contrast(
     fig: go.Figure, at: int, values: pd.Series, colour: str, place: dict[str, Any], *, apart: bool
 ) -> None:
     """Violin and points of one contrast, with mean and SD as a bar, and as text on top."""
-    import plotly.graph_objects as go
-
     y, mean, sd = values.to_numpy(), values.mean(), values.std()
     if len(y) >= FEWEST_FOR_VIOLIN:
-        fig.add_trace(
-            go.Violin(
-                x=np.full(len(y), at),
-                y=y,
-                width=0.78,
-                points=False,
-                line={"color": colour, "width": 1},
-                fillcolor=faded(colour, 0.22),
-                showlegend=False,
-                hoverinfo="skip",
-            ),
+        fig.add_violin(
+            x=np.full(len(y), at),
+            y=y,
+            width=0.78,
+            points=False,
+            line={"color": colour, "width": 1},
+            fillcolor=faded(colour, 0.22),
+            hoverinfo="skip",
             **place,
         )
-    fig.add_trace(
-        go.Scatter(
-            x=at + (spread(len(y), 0.34) if apart else np.zeros(len(y))),
-            y=y,
-            mode="markers",
-            marker={"size": 5, "color": colour, "opacity": 0.75},
-            text=list(values.index),
-            hovertemplate="%{text}: %{y:.1f} mm²<extra></extra>",
-            showlegend=False,
-        ),
+    fig.add_scatter(
+        x=at + (spread(len(y), 0.34) if apart else np.zeros(len(y))),
+        y=y,
+        mode="markers",
+        marker={"size": 5, "color": colour, "opacity": 0.75},
+        text=list(values.index),
+        hovertemplate="%{text}: %{y:.1f} mm²<extra></extra>",
         **place,
     )
-    fig.add_trace(
-        go.Scatter(
-            x=[at],
-            y=[mean],
-            error_y={
-                "array": [0 if np.isnan(sd) else sd],
-                "width": 5,
-                "color": INK,
-                "thickness": 1.6,
-            },
-            marker={"symbol": "line-ew-open", "size": 16, "color": INK, "line": {"width": 2.4}},
-            mode="markers",
-            showlegend=False,
-            hovertemplate=f"mean {mean:.2f}, SD {sd:.2f} mm²<extra></extra>",
-        ),
+    fig.add_scatter(
+        x=[at],
+        y=[mean],
+        error_y={
+            "array": [0 if np.isnan(sd) else sd],
+            "width": 5,
+            "color": INK,
+            "thickness": 1.6,
+        },
+        marker={"symbol": "line-ew-open", "size": 16, "color": INK, "line": {"width": 2.4}},
+        mode="markers",
+        hovertemplate=f"mean {mean:.2f}, SD {sd:.2f} mm²<extra></extra>",
         **place,
     )
     text = f"{mean:.1f}" + ("" if np.isnan(sd) else f"<br>± {sd:.1f}")
@@ -133,34 +123,27 @@ def add_contrast(
 
 def add_pairs(fig: go.Figure, wide: pd.DataFrame, place: dict[str, Any]) -> None:
     """A thin line per subject through its contrasts."""
-    import plotly.graph_objects as go
-
     x = [*range(wide.shape[1]), None] * len(wide)
     y = [value for row in wide.to_numpy().tolist() for value in (*row, None)]
     line = {"color": "rgba(38,50,59,0.28)", "width": 1}
-    style = {"mode": "lines", "line": line, "showlegend": False, "hoverinfo": "skip"}
-    fig.add_trace(go.Scatter(x=x, y=y, **style), **place)
+    style = {"mode": "lines", "line": line, "hoverinfo": "skip"}
+    fig.add_scatter(x=x, y=y, **style, **place)
 
 
 def add_published(fig: go.Figure, contrasts: list[str], method: str, place: dict[str, Any]) -> None:
     """Published mean and SD as hollow ghosts at the left of each contrast."""
-    import plotly.graph_objects as go
-
     kind = PUBLISHED["agnostic" if method == "agnostic" else "specific"]
     known = [(at - 0.45, *kind[name]) for at, name in enumerate(contrasts) if name in kind]
     if not known:
         return
     x, mean, sd = (list(column) for column in zip(*known, strict=True))
-    fig.add_trace(
-        go.Scatter(
-            x=x,
-            y=mean,
-            error_y={"array": sd, "color": GHOST, "thickness": 1, "width": 3},
-            mode="markers",
-            marker={"symbol": "diamond-open", "size": 7, "color": GHOST},
-            showlegend=False,
-            hovertemplate="published %{y:.2f} mm²<extra></extra>",
-        ),
+    fig.add_scatter(
+        x=x,
+        y=mean,
+        error_y={"array": sd, "color": GHOST, "thickness": 1, "width": 3},
+        mode="markers",
+        marker={"symbol": "diamond-open", "size": 7, "color": GHOST},
+        hovertemplate="published %{y:.2f} mm²<extra></extra>",
         **place,
     )
 
@@ -169,23 +152,19 @@ def add_differences(
     fig: go.Figure, pair: pd.DataFrame, colour: str, place: dict[str, Any]
 ) -> tuple[float, float]:
     """Points, bias with its 95 % interval and limits of agreement (Bland and Altman 1986)."""
-    import plotly.graph_objects as go
     from scipy import stats
 
     first, second = (pair[name] for name in pair)
     mean, difference = (first + second) / 2, first - second
     bias, sd, n = float(difference.mean()), float(difference.std()), len(difference)
     half = sd / np.sqrt(n) * stats.t.ppf(0.975, n - 1)
-    fig.add_trace(
-        go.Scatter(
-            x=mean,
-            y=difference,
-            mode="markers",
-            marker={"size": 7, "color": colour, "opacity": 0.8},
-            text=list(pair.index),
-            hovertemplate="%{text}: %{y:.2f} at %{x:.1f} mm²<extra></extra>",
-            showlegend=False,
-        ),
+    fig.add_scatter(
+        x=mean,
+        y=difference,
+        mode="markers",
+        marker={"size": 7, "color": colour, "opacity": 0.8},
+        text=list(pair.index),
+        hovertemplate="%{text}: %{y:.2f} at %{x:.1f} mm²<extra></extra>",
         **place,
     )
     fig.add_hrect(bias - half, bias + half, fillcolor=faded(colour, 0.2), line_width=0, **place)
