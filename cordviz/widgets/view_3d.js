@@ -46,7 +46,11 @@ export default () => {
       const still = document.getElementById(model.get("_still"));
       if (still) still.hidden = true;
       root.dataset.state = "ready";
+      // WebGL loses its picture where the page changes style sheets; NiiVue draws anew on a resize
+      const theme = new MutationObserver(() => setTimeout(() => window.dispatchEvent(new Event("resize")), 500));
+      theme.observe(document.body, { attributeFilter: ["data-jp-theme-name"] });
       return () => {
+        theme.disconnect();
         end?.();
         root.remove();
       };
