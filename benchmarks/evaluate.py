@@ -36,15 +36,14 @@ SHARED = {
     name.split(" as ")[0]: (image, mask, contrast)
     for name, (image, mask, contrast, *_) in reversed(CASES.items())
 }
-# this image is mt0 times a constant (correlation 1), and its mask that of mt0
-SHARED["mt t1w"] = (f"{SCT}/mt/t1w", f"{SCT}/mt/mt0_seg", "t1")
+# sct_testing_data's mt/t1w is mt0 times a constant (correlation 1): it would count twice
 WITHOUT_MASK = {
     "errsm_20": (f"{OLD}/errsm_20/t2/t2", "t2"),
     "dwi_mean": (f"{SCT}/dmri/dwi_mean", "dwi"),
     "fmri": (f"{SCT}/fmri/fmri", "fmri"),
 }
 SESSIONS = {
-    "sct_testing_data mt": ("mt0", "mt1", "mt t1w"),
+    "sct_testing_data mt": ("mt0", "mt1"),
     "sub-05": ("sub-05 MT-on", "sub-05 MT-off"),
     "errsm_23": ("errsm_23 mt0", "errsm_23 mt1"),
 }

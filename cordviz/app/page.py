@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
-from ..contrasts import closest_contrast
+from ..contrasts import closest_contrast, shown_name
 from ..datasets import STUDY_CONTRASTS, load_simulated_study
 from ..images import load_mask, on_grid, voxels
 from ..levels import levels_from_discs
@@ -69,7 +69,10 @@ class App(w.VBox):
         self.source = w.ToggleButtons(options=[SIMULATED, OWN], style={"button_width": "auto"})
         self.person = w.Dropdown(options=list(self._people), description="Person")
         self.contrasts = w.SelectMultiple(
-            options=STUDY_CONTRASTS, value=("T1w", "T2w"), rows=7, description="Contrasts"
+            options=[(shown_name(c), c) for c in STUDY_CONTRASTS],
+            value=("T1w", "T2w"),
+            rows=7,
+            description="Contrasts",
         )
         self.upload = FileUpload(
             self._check, self._take, label=f"NIfTI files, {LIMIT_MB} MB in all: "
@@ -142,7 +145,7 @@ class App(w.VBox):
             name = w.HTML(shown, layout={"width": "400px"})  # what follows stands in columns
             role = w.Label(upload.role, layout={"width": "60px"})
             contrast = w.Dropdown(
-                options=[("contrast?", ""), *((c, c) for c in CONTRASTS)],
+                options=[("contrast?", ""), *((shown_name(c), c) for c in CONTRASTS)],
                 value=upload.contrast,
                 layout={"width": "120px"},
             )
