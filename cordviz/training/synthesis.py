@@ -58,6 +58,7 @@ def synthesize(
         planes, _grid(draw, size, planes.shape[-1]), padding_mode="border", align_corners=False
     )
     x, cord, canal = planes.split(1, dim=1)
+    x = torch.where(draw.chance(0.08), _diffusion_weighted(x, cord, draw), x)
     x = _change_grey_matter(x, cord, draw)
     kept, kept_cord = draw.chance(natural) & ~only_labels.view(-1, 1, 1, 1), cord
     acquired = x.clamp(min=0) ** torch.exp(draw.normal() * 0.1)
@@ -162,12 +163,20 @@ def _step(x: Tensor, cord: Tensor) -> Tensor:
 
 
 def _change_grey_matter(x: Tensor, cord: Tensor, draw: _Draw) -> Tensor:
-    """Make the middle of some cords more or less like what is around them; the edge stays.
+    """Make the middle of some cords more or less like what is around them; the edge stays."""
+    return x + _core(cord) * draw.uniform(-0.5, 0.75) * draw.chance(0.3) * _step(x, cord)
 
-    In diffusion-weighted images of people white matter is a bright ring, as if it were fluid.
-    """
-    core = ((_blur(cord, torch.full((len(x), 2), 2.5), reach=8) - 0.6) / 0.3).clamp(0, 1)
-    return x + core * draw.uniform(-0.5, 0.75) * draw.chance(0.3) * _step(x, cord)
+
+def _diffusion_weighted(x: Tensor, cord: Tensor, draw: _Draw) -> Tensor:
+    """Only the cord stands out of the noise, as in people; its white matter is a bright ring."""
+    bright = 1 - _core(cord) * draw.uniform(0, 0.6) + 0.5 * _texture(draw, x.shape[-1])
+    around = draw.uniform(0, 0.4) * (0.3 + x)
+    return _degrade(cord * bright + (1 - cord) * around, draw)
+
+
+def _core(cord: Tensor) -> Tensor:
+    """About where the grey matter is: the cord without its outer 2 mm, soft."""
+    return ((_blur(cord, torch.full((len(cord), 2), 2.5), reach=8) - 0.6) / 0.3).clamp(0, 1)
 
 
 def _repaint(x: Tensor, cord: Tensor, canal: Tensor, forced: Tensor, draw: _Draw) -> Tensor:
