@@ -40,8 +40,8 @@ def synthesize(
         Change intensities beyond recognition; False keeps the contrast of the images, brightness
         and noise aside.
     natural : float
-        Share of the examples whose contrast stays as it was acquired; most of them keep their
-        resolution and noise, too: nothing hides the edge.
+        Share of the examples whose contrast stays as it was acquired, but for a few painted as
+        diffusion-weighted; most keep their resolution and noise, too: nothing hides the edge.
 
     Returns
     -------
