@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from .cleaning import LEAST_AREA_MM2, keep_cord, without_brain_stem, without_leaks
 from .detection import STEP_MM as DETECTION_STEP_MM
 from .detection import STRIDE, best_path, cordness, make_slabs
 from .network import Network, load_network
@@ -23,16 +24,8 @@ PATCH = 96  # pixels, 58 mm
 BATCH = 24
 LEVELS = 10  # at about so many heights the cord is looked for
 PROBES = 12  # slices on which the network judges a candidate for the cord
-LEAST_AREA_MM2 = 12.0  # of a slice that is taken to show the cord
 LEAST_CERTAINTY = 0.78  # mean of the better half of the probes: 0.85 and more with a cord, real or
 # simulated, 0.71 and less in noise and in what lies before and behind the cord of real images
-BRIDGE_MM = 12.0  # the longest gap within the cord
-BRAIN_STEM_MM2 = 120.0  # no cord is as large: 77 ± 8 mm² where it is largest,
-PONS_MM2 = 160.0  # and no leak of the mask often larger
-ABOVE_MM = 40.0  # less than this follows above a brain stem: its upper end, badly seen
-LEAK_MM2 = 110.0  # larger, and LEAK times the usual of USUAL_MM below and above: a leak of the mask
-LEAK, USUAL_MM = 1.3, 60.0
-AROUND_MM = 1.5  # of a neighbour's mask, blurred so far, may lie what is kept of a leak
 MOVED_MM = 4.0  # a patch further off the cord than this is cut again
 SLAB_MM = 2.0  # thinner slices are averaged up to this
 STEPS = 3  # that `segment_soft` reports
@@ -129,8 +122,8 @@ def segment_soft(
         center[moved] = better[moved]
         patches[moved] = run(center, moved, *VIEWS)
     shape = slabs.shape
-    kept = _keep_cord(np.clip(paste_patches(patches, shape, spacing, center), 0, 1), step)
-    kept = _without_leaks(_without_brain_stem(kept, step), step)
+    kept = keep_cord(np.clip(paste_patches(patches, shape, spacing, center), 0, 1), step)
+    kept = without_leaks(without_brain_stem(kept, step), step)
     report()
     sd = None
     if uncertainty:
@@ -250,63 +243,3 @@ def _run(
     x = torch.roll(x.flip(2) if flip else x, shift, (2, 3))
     found = torch.roll(network(x).sigmoid(), (-shift[0], -shift[1]), (2, 3))
     return (found.flip(2) if flip else found)[:, 0].float().cpu().numpy()
-
-
-def _keep_cord(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """Keep the largest piece, bridged over short gaps, with its soft edge."""
-    core = mask > 0.3
-    if not core.any():
-        raise ValueError("No spinal cord found: the network saw none around the likeliest place.")
-    box = ndimage.find_objects(core.astype(np.uint8))[0]
-    edge = [max(1, round(2.0 / s)) for s in spacing[:2]]
-    box = tuple(
-        slice(max(0, b.start - e), b.stop + e) for b, e in zip(box, (*edge, 0), strict=True)
-    )
-    core = core[box]
-    reach = 2 * round(BRIDGE_MM / 2 / spacing[2]) + 1
-    pieces, count = ndimage.label(ndimage.maximum_filter1d(core, reach, axis=2))
-    sizes = ndimage.sum_labels(mask[box], pieces * core, np.arange(1, count + 1))
-    piece = core & (pieces == 1 + int(np.argmax(sizes)))
-    near = ndimage.binary_dilation(piece, np.ones((2 * edge[0] + 1, 2 * edge[1] + 1, 1)))
-    kept = np.zeros_like(mask)
-    kept[box] = np.where(near & piece.any(axis=(0, 1)), mask[box], 0)
-    return kept
-
-
-def _without_brain_stem(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """End the mask where the cord, followed upwards, has become as wide as a brain stem."""
-    area = mask.sum(axis=(0, 1)) * spacing[0] * spacing[1]
-    span = 2 * round(6 / spacing[2]) + 1
-    steady = ndimage.median_filter(area, span, mode="nearest")
-    wide = np.flatnonzero(steady > BRAIN_STEM_MM2)
-    if wide.size == 0 or (np.flatnonzero(area)[-1] - wide[-1]) * spacing[2] > ABOVE_MM:
-        return mask
-    run = np.split(wide, np.flatnonzero(np.diff(wide) > 1) + 1)[-1]
-    if steady[run].max() < PONS_MM2:
-        return mask
-    if not area[: run[0]].any():  # nothing but wide slices: whatever it is, no end of a cord
-        return mask
-    kept = mask.copy()
-    kept[..., run[0] :] = 0
-    return kept
-
-
-def _without_leaks(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """Hold slices far wider than the cord elsewhere to the shape of the nearest sound ones."""
-    area = mask.sum(axis=(0, 1)) * spacing[0] * spacing[1]
-    seen = np.flatnonzero(area > LEAST_AREA_MM2)
-    span = 2 * round(USUAL_MM / spacing[2]) + 1
-    usual = ndimage.median_filter(area[seen], min(span, 2 * seen.size - 1), mode="reflect")
-    wide = area[seen] > np.maximum(LEAK_MM2, LEAK * usual)
-    sound = seen[~wide & (area[seen] * LEAK > usual)]
-    if not wide.any() or sound.size == 0:
-        return mask
-    kept = mask.copy()
-    for k in seen[wide]:
-        at = np.searchsorted(sound, k)
-        below, above = sound[max(at - 1, 0)], sound[min(at, sound.size - 1)]
-        part = (k - below) / (above - below) if below < k < above else 0.5
-        shape = (1 - part) * mask[..., below] + part * mask[..., above]
-        near = ndimage.gaussian_filter(shape, AROUND_MM / spacing[:2])
-        kept[..., k] *= np.minimum(2 * near, 1)
-    return kept

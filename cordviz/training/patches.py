@@ -73,7 +73,7 @@ def _digest(recipe: dict[str, Any]) -> str:
     package = Path(__file__).parents[1]
     sources = [Path(__file__), package / "segmentation" / "sampling.py"]
     text = "".join(f.read_text() for f in [*sources, *sorted(package.glob("simulation/*.py"))])
-    people = {k: recipe.get("simulated", {}).get(k) for k in ("scans", "slices")}
+    people = {k: recipe.get("simulated", {}).get(k) for k in ("scans", "slices", "convention")}
     return hashlib.sha256(f"{text}{people}{np.__version__}".encode()).hexdigest()[:10]
 
 
@@ -214,7 +214,10 @@ def _cut_session(seed: int, people: dict[str, Any]) -> dict[str, Any]:
     for contrast in SESSION:
         scan = int(rng.integers(1_000_000))
         image, truth = subject.acquire(contrast, seed=scan, **grid)
-        rated = subject.rate(contrast, seed=scan, acquisition_seed=scan, **grid)
+        rated = subject.rate(
+            contrast, seed=scan, acquisition_seed=scan,
+            convention=people.get("convention", "published"), **grid,
+        )  # fmt: skip
         images[contrast], raters[contrast] = (voxels(reorient(i)) for i in (image, rated))
     spacing, exact = spacing_mm(reorient(truth)), voxels(reorient(truth))
     slices = _some_slices(exact, spacing, people["slices"], rng)

@@ -154,16 +154,21 @@ def follow(average: Network, network: Network, decay: float) -> None:
 
 
 def soft_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Cross-entropy with soft targets, whose minimum is the expected fraction, plus overlap.
+    """Cross-entropy with soft targets, whose minimum is the expected fraction, overlap and area.
 
     The overlap has squared denominators: unlike the usual soft Dice it is best where the output
-    equals a soft target, and does not push fractions to 0 and 1.
+    equals a soft target, and does not push fractions to 0 and 1. The last term is the relative
+    error of the area, squared: small errors of one sign all around the edge are what CSA suffers
+    from, and the other two hardly feel them.
     """
     p = logits.sigmoid()
     both = (p * truth).sum(dim=(1, 2, 3))
     each = (p * p).sum(dim=(1, 2, 3)) + (truth * truth).sum(dim=(1, 2, 3))
     overlap = 1 - (2 * both + 5) / (each + 5)
-    return 10 * F.binary_cross_entropy_with_logits(logits, truth) + overlap.mean()
+    area = truth.sum(dim=(1, 2, 3))
+    error = (p.sum(dim=(1, 2, 3)) - area) / (area + 100)  # pixels: half of a cord
+    edge = 10 * F.binary_cross_entropy_with_logits(logits, truth)
+    return edge + (overlap + 4 * error**2).mean()
 
 
 def find_recipe(name: str) -> Path:
@@ -178,13 +183,13 @@ def find_recipe(name: str) -> Path:
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """Read a recipe; with ``extends``, on top of another one beside it.
+    """Read a recipe; with ``extends``, on top of another one beside it (or of any path).
 
     Tables replace what they name; a list of tables adds to the one below, an empty one empties it.
     """
     settings = tomllib.loads(path.read_text())
     if base := settings.pop("extends", None):
-        below = read_recipe(path.with_name(base))
+        below = read_recipe(path.parent / base)
         for key, value in settings.items():
             if isinstance(value, dict):
                 value = below.get(key, {}) | value
