@@ -154,6 +154,22 @@ def test_standard_deviations_sum_to_that_of_the_area(scan):
     assert (np.abs(area - truth) < 4 * error).mean() > 0.9
 
 
+def test_deviations_grow_where_the_edge_is_harder_to_see(scan):
+    data = scan[0].get_fdata()
+    noise = np.random.default_rng(0).normal(size=data.shape)
+    shares = []
+    for level in (0.0, 0.1, 0.2):
+        noisy = data + level * np.percentile(data, 99) * noise
+        seg, sd = cv.segment_cord(
+            type(scan[0])(noisy.astype(np.float32), scan[0].affine),
+            uncertainty=True,
+            progress=False,
+        )
+        shares.append(sd.get_fdata().sum() / seg.get_fdata().sum())
+    assert shares == sorted(shares)
+    assert shares[2] > 1.2 * shares[0]
+
+
 def test_deviations_change_nothing_about_the_mask(scan):
     alone = cv.segment_cord(scan[0], progress=False)
     both, _ = cv.segment_cord(scan[0], uncertainty=True, progress=False)

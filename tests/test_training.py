@@ -1,5 +1,6 @@
 """Training: truths keep their area, a minute of it works, and it goes on where it stopped."""
 
+import copy
 from pathlib import Path
 
 import nibabel as nib
@@ -9,12 +10,15 @@ import torch
 
 import cordviz as cv
 from cordviz.images import reorient, spacing_mm, voxels
-from cordviz.segmentation.network import Network, load_network
+from cordviz.segmentation import WEIGHTS
+from cordviz.segmentation.network import Network, load_network, save_network
 from cordviz.segmentation.sampling import cut_patches
+from cordviz.training import calibration
 from cordviz.training import train as training
 from cordviz.training.patches import SIZE, centers_of, prepare
 from cordviz.training.synthesis import synthesize
 
+SHIPPED = WEIGHTS / "agnostic.pt"
 RECIPE = (Path(training.__file__).parent / "smoke.toml").read_text()
 
 
@@ -250,3 +254,22 @@ def test_targets_of_hard_masks_keep_their_area(shared_data, tmp_path):
     mask = nib.load(shared_data / "real" / f"{case['mask']}.nii.gz")
     area = mask.get_fdata().sum(axis=(0, 1)) * np.prod(mask.header.get_zooms()[:2])
     np.testing.assert_allclose(stored * 0.36, area[area > 0], rtol=0.01)
+
+
+def test_calibration_finds_what_the_errors_follow():
+    rng = np.random.default_rng(0)
+    area, softness = rng.uniform(40, 100, 4000), rng.uniform(0.8, 1.5, 4000)
+    error = rng.normal(size=4000) * 0.02 * area * softness**5
+    share, power = calibration._fit(area, softness, error)
+    np.testing.assert_allclose([share, power], [0.02, 5], rtol=0.06)
+
+
+def test_calibration_does_not_depend_on_an_earlier_one(tmp_path):
+    found = []
+    for k, earlier in enumerate(([0.03, 4.0], [0.2, 0.0])):
+        network = copy.deepcopy(load_network(SHIPPED))
+        network.area_sd = torch.tensor(earlier)
+        save_network(network, path := tmp_path / f"{k}.pt")
+        found.append(calibration.calibrate(path, contrasts=["T2w"], people=1, progress=False))
+        np.testing.assert_allclose(load_network(path).area_sd, found[-1], rtol=1e-2)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-3)

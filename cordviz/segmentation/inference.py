@@ -29,6 +29,7 @@ LEAST_CERTAINTY = 0.78  # mean of the better half of the probes: 0.85 and more w
 MOVED_MM = 4.0  # a patch further off the cord than this is cut again
 SLAB_MM = 2.0  # thinner slices are averaged up to this
 STEPS = 3  # that `segment_soft` reports
+USUAL_SOFTNESS = 1.8  # of the edge, pixels: sum of p (1 - p) over the root of the area
 # what must not change the result, but does a little: the mean of two views, and their spread
 VIEWS: tuple[dict[str, Any], ...] = ({}, {"flip": True, "shift": (0, 1)})
 CHANGES: tuple[dict[str, Any], ...] = (
@@ -164,13 +165,16 @@ def _fill(center: np.ndarray) -> np.ndarray:
 def _deviation(patches: np.ndarray, network: Network) -> np.ndarray:
     """Standard deviation from repeated results, (R, S, N, N) to (S, N, N).
 
-    How the area varies over the repeats says too little (they share the network's bias): it is
-    scaled, and added to a share of the area, as measured on simulated people.
+    That of the area follows from how soft the edge is in the mean of the repeats: what the network
+    cannot see in the image, or sees elsewhere in a mirror, it draws soft. The relation is measured
+    on simulated people (`cordviz.training.calibration`).
     """
-    area = patches.sum(axis=(2, 3))
-    share, factor = network.area_sd.tolist()
-    wanted = np.hypot(share * area.mean(axis=0), factor * area.std(axis=0))
-    edge = patches.std(axis=0) + 0.1 * patches[0] * (1 - patches[0])
+    mean = patches.mean(axis=0)
+    area = mean.sum(axis=(1, 2))
+    share, power = network.area_sd.tolist()
+    softness = (mean * (1 - mean)).sum(axis=(1, 2)) / np.sqrt(np.maximum(area, 1))
+    wanted = share * area * (softness / USUAL_SOFTNESS) ** power
+    edge = patches.std(axis=0) + 0.1 * mean * (1 - mean)
     return edge * (wanted / np.maximum(edge.sum(axis=(1, 2)), 1e-6))[:, None, None]
 
 

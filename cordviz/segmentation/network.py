@@ -36,9 +36,9 @@ class Network(nn.Module):
         self.down = nn.ModuleList(_block(a, b) for a, b in levels)
         self.up = nn.ModuleList(_block(a + b, a) for a, b in pairwise(widths))
         self.head = nn.Conv2d(widths[0], 4, 1)
-        # SD of a slice's area: share of the area, and factor on the SD over repeats (inference)
+        # SD of a slice's area: share where the edge is as soft as usual, power of the softness
         self.area_sd: Tensor
-        self.register_buffer("area_sd", torch.tensor([0.02, 1.0]))
+        self.register_buffer("area_sd", torch.tensor([0.03, 4.0]))
         nn.init.constant_(self.head.bias, -3.0)  # type: ignore[arg-type]  # there is a bias
 
     def forward(self, patches: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from ..segmentation.network import load_network, save_network
 from ..simulation import simulate_subject
 
 FIRST_SEED = 2_000_000  # people that neither training nor evaluation sees
-LEAST_SHARE = 0.005  # of the area: repeats that agree by chance are no certainty
+LEAST_SHARE = 0.005  # of the area: no mask is surer
 SLICES = 12  # about so many of each scan
 COVERED = 0.683  # of the errors shall be within one standard deviation
 
@@ -25,11 +25,11 @@ def calibrate(
 ) -> tuple[float, float]:
     """Fit the network's `area_sd` and write it into the weights file.
 
-    The SD of a slice's area is taken as the hypotenuse of a share of the area and of a factor on
-    the spread over repeated results; both are fitted to the errors (Gaussian likelihood), then
-    scaled to the wanted coverage. Returns share and factor.
+    The SD of a slice's area is taken as a share of the area, times a power of how soft the edge
+    is; both are fitted to the errors (Gaussian likelihood), then scaled to the wanted coverage.
+    Returns share and power.
     """
-    area, spread, error = [], [], []
+    area, softness, error = [], [], []
     rng = np.random.default_rng(seed)
     for person in tqdm(range(people), desc="calibrating", disable=not progress):
         subject = simulate_subject(FIRST_SEED + person)
@@ -44,9 +44,9 @@ def calibrate(
             seen = np.flatnonzero((true > 15) & (sums[0] > 15))
             seen = seen[:: max(1, seen.size // SLICES)]  # thin slices shall not outvote thick ones
             area.append(sums[0][seen])
-            spread.append(sums[1][seen])
+            softness.append((100 * sums[1] / sums[0])[seen])
             error.append((sums[0] - true)[seen])
-    found = _fit(*(np.concatenate(v) for v in (area, spread, error)))
+    found = _fit(*(np.concatenate(v) for v in (area, softness, error)))
     network = load_network(weights)
     network.area_sd = torch.tensor(found)
     save_network(network, weights)
@@ -55,20 +55,19 @@ def calibrate(
 
 
 def _areas(weights: Path, data: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """Area and its spread over repeated results per slice, mm², shape (2, Z)."""
-    load_network(weights).area_sd = torch.tensor([0.0, 1.0])
+    """Area per slice, mm², and a hundredth of it times softness over the usual, shape (2, Z)."""
+    load_network(weights, "cpu").area_sd = torch.tensor([0.01, 1.0])
     found = segment_soft(data, spacing, weights, device="cpu", uncertainty=True)
     return np.stack([m.sum(axis=(0, 1)) * spacing[0] * spacing[1] for m in found if m is not None])
 
 
-def _fit(area: np.ndarray, spread: np.ndarray, error: np.ndarray) -> tuple[float, float]:
-    def cost(log: np.ndarray) -> float:
-        share, factor = max(np.exp(log[0]), LEAST_SHARE), np.exp(log[1])
-        sd = np.hypot(share * area, factor * spread)
-        return float(np.mean(np.log(sd) + 0.5 * np.minimum((error / sd) ** 2, 16)))
+def _fit(area: np.ndarray, softness: np.ndarray, error: np.ndarray) -> tuple[float, float]:
+    relative = np.abs(error) / area
 
-    log = optimize.minimize(cost, np.log([0.02, 1.0]), method="Nelder-Mead").x
-    share, factor = max(np.exp(log[0]), LEAST_SHARE), np.exp(log[1])
-    sd = np.hypot(share * area, factor * spread)
-    scale = np.quantile(np.abs(error) / sd, COVERED)
-    return float(share * scale), float(factor * scale)
+    def cost(numbers: np.ndarray) -> float:
+        sd = np.exp(numbers[0]) * softness ** numbers[1]
+        return float(np.mean(np.log(sd) + 0.5 * np.minimum((relative / sd) ** 2, 16)))
+
+    _, power = optimize.minimize(cost, [np.log(0.03), 2.0], method="Nelder-Mead").x
+    share = np.quantile(relative / softness**power, COVERED)
+    return float(max(share, LEAST_SHARE)), float(power)
