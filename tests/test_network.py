@@ -11,7 +11,7 @@ import torch
 
 import cordviz as cv
 from cordviz.images import reorient, restore, spacing_mm, voxels
-from cordviz.segmentation import inference
+from cordviz.segmentation import cleaning, inference
 from cordviz.segmentation.inference import candidates, segment_soft
 from cordviz.segmentation.network import Network, load_network, save_network
 from cordviz.segmentation.sampling import STEP_MM, cut_patches, paste_patches
@@ -213,7 +213,7 @@ def tube(areas_mm2):
 def test_the_mask_ends_where_the_cord_becomes_the_brain_stem():
     cord, stem = np.full(80, 80.0), np.linspace(80, 200, 61)
     mask = tube([*cord, *stem, 150, 60, 20])
-    kept = inference._without_brain_stem(mask, np.ones(3))
+    kept = cleaning.without_brain_stem(mask, np.ones(3))
     top = np.flatnonzero(kept[0, 0])[-1]
     assert mask[0, 0, top] == pytest.approx(120, abs=3)
     np.testing.assert_array_equal(kept[..., : top + 1], mask[..., : top + 1])
@@ -228,7 +228,7 @@ def test_the_mask_ends_where_the_cord_becomes_the_brain_stem():
 )  # fmt: skip
 def test_nothing_else_is_taken_for_the_brain_stem(areas):
     mask = tube(areas)
-    np.testing.assert_array_equal(inference._without_brain_stem(mask, np.ones(3)), mask)
+    np.testing.assert_array_equal(cleaning.without_brain_stem(mask, np.ones(3)), mask)
 
 
 @pytest.mark.parametrize("shape", [(60, 60, 20), (180, 160, 12)])
