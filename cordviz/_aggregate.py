@@ -62,10 +62,9 @@ def aggregate_shape(table: pd.DataFrame, *, by: str = "level") -> pd.DataFrame:
         groups.sort(key=lambda group: group["slice"].min())
     rows = []
     for group in groups:
-        found = sorted({int(level) for level in group["level"].dropna()})
         row: dict[str, object] = {
             "slices": slice_ranges(group["slice"]),
-            "level": slice_ranges(found),
+            "level": slice_ranges(group["level"].dropna()),
         }
         for name in MEASURES[:-1]:
             row[f"MEAN({name})"] = group[name].mean()

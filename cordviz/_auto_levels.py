@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._comparison import code_hash, digest, hash_of
-from ._files import atomic_path
+from ._files import atomic_path, write_file
 from ._sessions import Item
 from .disc_detection import find_discs
 from .levels import levels_from_discs
@@ -76,8 +76,7 @@ def _kept(item: Item, cache: Path | None) -> tuple[Path | Nifti1Image, float]:
                 levels.to_filename(temporary)
         except ValueError as error:
             known = {"error": str(error)}
-        with atomic_path(record) as temporary:
-            temporary.write_text(json.dumps(known), encoding="utf-8")
+        write_file(record, json.dumps(known))
     known = json.loads(record.read_text(encoding="utf-8"))
     if "error" in known:
         raise ValueError(known["error"])
@@ -87,5 +86,4 @@ def _kept(item: Item, cache: Path | None) -> tuple[Path | Nifti1Image, float]:
 def _levels(item: Item) -> tuple[Nifti1Image, float]:
     seg = segment_cord(item.loaded, progress=False)
     found = find_discs(item.loaded, seg, contrast=item.contrast)
-    points = {label: point.tolist() for label, point in found.points_mm.items()}
-    return levels_from_discs(points, seg), found.confidence
+    return levels_from_discs(found.points_mm, seg), found.confidence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._files import atomic_path
+from ._files import write_file
 from ._sessions import Derived, Item, made
 from ._version import __version__
 from .contrasts import closest_contrast
@@ -31,7 +31,7 @@ _AREAS = ("csa_mm2", "csa_hard_mm2", "truth_mm2", "n_slices", "n_missing")
 #: Methods that are not told the contrast.
 AGNOSTIC = ("agnostic",)
 #: What a mask and a row depend on besides their input: a changed method never meets old results.
-_SEGMENT = ("segmentation/**/*.py", "images.py", "contrasts.py")
+_SEGMENT = ("segmentation/**/*.py", "images.py", "_series.py", "contrasts.py")
 _MEASURE = ("morphometry.py", "_slice_shape.py", "_aggregate.py", "centerline.py", "levels.py")
 _OWN = ("_comparison.py", "_sessions.py", "simulation/*.py")
 
@@ -49,7 +49,9 @@ def compare_image(
 ) -> tuple[int, list[Result]]:
     """All methods on one image, so that it is read once."""
     item = replace(item)  # what it opens is let go with it
-    truth = functools.cache(lambda: _areas(_measure(item.given(item.truth, "truth"), item), over))
+    truth = functools.cache(
+        lambda: _areas(measure_mask(item.given(item.truth, "truth"), item), over)
+    )
     return number, [_result(item, method, over, cache, truth) for method in methods]
 
 
@@ -81,7 +83,7 @@ def _result(
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             mask = _mask(item, method, told, mask_file)
-            table = _measure(mask, item)
+            table = measure_mask(mask, item)
             slices = {str(name): table[name].tolist() for name in table}
             row |= _areas(table, over)
             row["note"] = " ".join(dict.fromkeys(str(warning.message) for warning in caught))
@@ -94,8 +96,7 @@ def _result(
     row["seconds"] = round(time.perf_counter() - start, 3)
     if file is not None:
         kept = {name: row[name] for name in (*_AREAS, "error", "note", "seconds")}
-        with atomic_path(file) as temporary:
-            temporary.write_text(json.dumps({"row": kept, "slices": slices}), encoding="utf-8")
+        write_file(file, json.dumps({"row": kept, "slices": slices}))
     return _finished(row, item, mask_file, slices)
 
 
@@ -121,7 +122,7 @@ def _mask(item: Item, method: str, told: str, file: Path | None) -> Nifti1Image:
     return mask
 
 
-def _measure(mask: Nifti1Image, item: Item) -> pd.DataFrame:
+def measure_mask(mask: Nifti1Image, item: Item) -> pd.DataFrame:
     """Shape per slice, and the area of the mask cut at one half, along the same centreline."""
     table = measure_shape(mask, levels=item.level_map)
     las = reorient(mask, "LAS")

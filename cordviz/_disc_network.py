@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,13 +30,13 @@ def as_input(picture: np.ndarray) -> np.ndarray:
     return np.stack([known * (np.clip(filled / level, 0, 4) - 1), known]).astype(np.float32)
 
 
-@lru_cache(maxsize=1)
-def load_network(path: Path = WEIGHTS) -> nn.Sequential:
+@cache
+def load_network() -> nn.Sequential:
     """The shipped network."""
     import torch
 
     network = build_network()
-    state = torch.load(path, weights_only=True)
+    state = torch.load(WEIGHTS, weights_only=True)
     network.load_state_dict({name: value.float() for name, value in state.items()})
     return network.eval()
 

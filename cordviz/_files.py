@@ -1,12 +1,12 @@
-"""Write files whole or not at all."""
+"""Write files whole or not at all, and name what lies beside them."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 
 @contextmanager
@@ -24,18 +24,21 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     if target.is_dir():
         raise ValueError(f"{target} is a folder; give the name of a file to write.")
     suffix = "".join(target.suffixes[-2:]) if target.name.endswith(".gz") else target.suffix
-    handle, name = tempfile.mkstemp(prefix=".cordviz-", suffix=suffix, dir=folder)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = folder / f".cordviz-{uuid4().hex}{suffix}"
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes private files
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def write_file(path: str | os.PathLike[str], content: str | bytes) -> Path:
+    """Write a whole file, text as UTF-8, or nothing."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    return Path(path)
+
+
+def stem_of(image: str | os.PathLike[str]) -> str:
+    """Name of a NIfTI file without its folder and its ending."""
+    return Path(image).name.removesuffix(".gz").removesuffix(".nii")

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from nibabel.affines import voxel_sizes
 from nibabel.nifti1 import Nifti1Image
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
@@ -207,7 +208,7 @@ def _to_faces(table: np.ndarray) -> np.ndarray:
 
 def displacements(where: Where, grid: np.ndarray, target: np.ndarray, box: Box) -> Nifti1Image:
     """Map from the voxels of one affine to those of another as a field in ITK's convention."""
-    size = np.sqrt((grid[:3, :3] ** 2).sum(axis=0))
+    size = voxel_sizes(grid)
     step = np.array([*np.maximum(1, np.rint(NODES_MM / size[:2])), 1])
     shape = np.ceil((np.array(box.shape) - 1) / step).astype(int) + 1
     points = np.indices(shape) * step.reshape(3, 1, 1, 1) + box.start.reshape(3, 1, 1, 1)

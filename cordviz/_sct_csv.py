@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._files import atomic_path
+from ._files import write_file
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ SCT_NAMES = {
     "orientation": "orientation_deg",
     "solidity": "solidity",
 }
-LEADING = ("Timestamp", "SCT Version", "Filename", "Slice (I->S)", "VertLevel", "DistancePMJ")
 
 
 def save_sct_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
@@ -67,24 +66,11 @@ def save_sct_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     >>> float(pd.read_csv(path)["MEAN(area)"].mean())
     80.0
     """
-
-    if not hasattr(table, "columns"):
-        raise TypeError(
-            f"Expected a table from measure_shape or aggregate_shape, got {type(table).__name__}."
-        )
     rows = _rows(table)
-    now = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
-    leading = [now, f"cordviz {__version__}", str(table.attrs.get("mask", ""))]
-    header = list(LEADING)
-    for name in SCT_NAMES:
-        header += [f"MEAN({name})", f"STD({name})"]
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        file.write(",".join([*header, "SUM(length)"]) + "\n")  # SCT quotes the values only
-        writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-        for slices, level, values in rows:
-            cells = ["" if np.isnan(value) else float(value) for value in values]
-            writer.writerow([*leading, slices, level, "", *cells])
-    return Path(path)
+    values = rows.to_csv(
+        index=False, header=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n"
+    )
+    return write_file(path, ",".join(rows) + "\n" + values)  # SCT quotes the values only
 
 
 def slice_ranges(numbers: Iterable[Any]) -> str:
@@ -99,27 +85,38 @@ def slice_ranges(numbers: Iterable[Any]) -> str:
     return ";".join(":".join(map(str, run)) for run in runs)
 
 
-def _rows(table: pd.DataFrame) -> list[tuple[str, str, list[float]]]:
+def _rows(table: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    if not hasattr(table, "columns"):
+        raise TypeError(
+            f"Expected a table from measure_shape or aggregate_shape, got {type(table).__name__}."
+        )
     aggregated = "slices" in table
-    needed = [f"MEAN({name})" if aggregated else name for name in SCT_NAMES.values()]
-    missing = [name for name in needed if name not in table]
+    mean = "MEAN({})" if aggregated else "{}"
+    missing = [name for name in map(mean.format, SCT_NAMES.values()) if name not in table]
     if missing:
         raise ValueError(
             "Expected a table from measure_shape or aggregate_shape; it lacks the columns "
             f"{', '.join(missing)}."
         )
-    rows = []
-    for row in table.to_dict("records"):
-        values = []
-        for name in SCT_NAMES.values():
-            mean = row[f"MEAN({name})"] if aggregated else row[name]
-            spread = row[f"STD({name})"] if aggregated else mean * 0.0  # NaN stays NaN
-            values += [mean, spread]
-        values.append(row["SUM(length_mm)"] if aggregated else row["length_mm"])
-        if aggregated:
-            slices, level = str(row["slices"]), str(row["level"])
-        else:
-            slices = str(int(row["slice"]))
-            level = "" if np.isnan(row["level"]) else str(int(row["level"]))
-        rows.append((slices, level, values))
+    if aggregated:
+        slices, levels = table["slices"], table["level"]
+    else:
+        slices = table["slice"].astype(int)
+        levels = table["level"].map(lambda level: "" if np.isnan(level) else int(level))
+    rows = pd.DataFrame(
+        {
+            "Timestamp": datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
+            "SCT Version": f"cordviz {__version__}",
+            "Filename": str(table.attrs.get("mask", "")),
+            "Slice (I->S)": slices.astype(str),
+            "VertLevel": levels.astype(str),
+            "DistancePMJ": "",
+        }
+    )
+    for sct, ours in SCT_NAMES.items():
+        rows[f"MEAN({sct})"] = one = table[mean.format(ours)]
+        rows[f"STD({sct})"] = table[f"STD({ours})"] if aggregated else one * 0.0  # NaN stays NaN
+    rows["SUM(length)"] = table["SUM(length_mm)" if aggregated else "length_mm"]
     return rows

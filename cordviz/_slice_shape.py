@@ -63,7 +63,7 @@ def measure_true(stack: Stack, scale: np.ndarray) -> dict[str, np.ndarray]:
     scale : ndarray of shape (n, 2)
         Factor on X and Y that turns slice distances into distances across the cord.
     """
-    return _measure(stack.values, stack, scale, sct=False)
+    return _measure(stack, scale, sct=False)
 
 
 def measure_sct(stack: Stack, scale: np.ndarray) -> dict[str, np.ndarray]:
@@ -91,16 +91,41 @@ def measure_sct(stack: Stack, scale: np.ndarray) -> dict[str, np.ndarray]:
     with np.errstate(invalid="ignore"):  # a constant slice is 0/0: it has no outline
         values = np.nan_to_num((warped - low) / (high - low))
     moved = Stack(values, (offset[0], offset[1]), stack.shape, stack.pixel_mm)
-    return _measure(values, moved, np.ones_like(scale), sct=True)
+    return _measure(moved, np.ones_like(scale), sct=True)
 
 
-def _measure(
-    values: np.ndarray, stack: Stack, scale: np.ndarray, *, sct: bool
-) -> dict[str, np.ndarray]:
-    result = {name: np.full(len(values), np.nan) for name in COLUMNS}
-    low, high, start, step, count = np.zeros((5, 2, len(values)))
-    above = np.greater(values, NEAR_ZERO if sct else 0.5)
-    measurable = above.any(axis=(1, 2))
+@dataclass(frozen=True)
+class _FineGrid:
+    """Where the fine pixels of each slice lie along its two axes, in its own pixels, (2, n) each.
+
+    Attributes
+    ----------
+    low, high : ndarray
+        The part of the slice that is interpolated, [low, high).
+    start, step : ndarray of float
+        Outer edge of the first fine pixel, and the size of all.
+    count : ndarray of float
+        Number of fine pixels.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    start: np.ndarray
+    step: np.ndarray
+    count: np.ndarray
+
+    def matrices(self, axis: int, chunk: np.ndarray, pixels: int) -> np.ndarray:
+        """Matrices that interpolate slices along an axis, shape (n, largest count, pixels)."""
+        start, step, count = (a[axis, chunk, None] for a in (self.start, self.step, self.count))
+        number = np.arange(count.max())
+        position = start + (number + 0.5) * step - 0.5
+        position[number >= count] = -10  # beyond the end of this slice
+        return _linear(position, pixels, self.low[axis, chunk], self.high[axis, chunk])
+
+
+def _fine_grid(stack: Stack, scale: np.ndarray, above: np.ndarray, *, sct: bool) -> _FineGrid:
+    """Fine pixels around what is `above` the threshold in each slice."""
+    low, high, start, step, count = np.zeros((5, 2, len(above)))
     padding = PADDING if sct else 1  # interpolation reaches one pixel beyond what is > 0.5
     for axis in (0, 1):
         hit = above.any(axis=2 - axis)
@@ -114,17 +139,18 @@ def _measure(
         step[axis] = extent / count[axis] if sct else 1 / zoom
         # the fine grid lies in the middle of the box, so that a mirror image gives the same
         start[axis] = low[axis] + (extent - count[axis] * step[axis]) / 2
+    return _FineGrid(low, high, start, step, count)
+
+
+def _measure(stack: Stack, scale: np.ndarray, *, sct: bool) -> dict[str, np.ndarray]:
+    values = stack.values
+    result = {name: np.full(len(values), np.nan) for name in COLUMNS}
+    above = np.greater(values, NEAR_ZERO if sct else 0.5)
+    grid = _fine_grid(stack, scale, above, sct=sct)
     hulls = []
-    for chunk in _chunks(np.flatnonzero(measurable), count):
-        fine = values[chunk]
-        for axis in (0, 1):
-            number = np.arange(count[axis, chunk].max())
-            position = start[axis, chunk, None] + (number + 0.5) * step[axis, chunk, None] - 0.5
-            position[number >= count[axis, chunk, None]] = -10  # beyond the end of this slice
-            fine = _linear(
-                position, values.shape[1 + axis], low[axis, chunk], high[axis, chunk]
-            ) @ (fine if axis == 0 else fine.transpose(0, 2, 1))
-            fine = fine if axis == 0 else fine.transpose(0, 2, 1)
+    for chunk in _chunks(np.flatnonzero(above.any(axis=(1, 2))), grid.count):
+        along_x, along_y = (grid.matrices(axis, chunk, values.shape[1 + axis]) for axis in (0, 1))
+        fine = (along_y @ (along_x @ values[chunk]).transpose(0, 2, 1)).transpose(0, 2, 1)
         outline, region = _region(fine, sct=sct)
         hulls.append((chunk, outline, region["pixels"]))
         if sct:
@@ -132,16 +158,14 @@ def _measure(
         for name in ("eccentricity", "orientation_deg"):
             result[name][chunk] = region[name]
         upright = np.abs(region["orientation_deg"]) < 45
-        axes = np.stack([region["minor"], region["major"]]) * PIXEL_MM
-        result["diameter_AP_ellipse_mm"][chunk] = np.where(upright, axes[0], axes[1])
-        result["diameter_RL_mm"][chunk] = np.where(upright, axes[1], axes[0])
+        minor, major = region["minor"] * PIXEL_MM, region["major"] * PIXEL_MM
+        result["diameter_AP_ellipse_mm"][chunk] = np.where(upright, minor, major)
+        result["diameter_RL_mm"][chunk] = np.where(upright, major, minor)
+        start, step, count = (a[:, chunk] for a in (grid.start, grid.step, grid.count))
         if sct:
-            sizes = count[:, chunk].astype(int).T
-            lengths = _ap_sct(fine, sizes, region)
+            lengths = _ap_sct(fine, count.astype(int).T, region)
         else:
-            lengths = _ap_true(
-                values[chunk], start[:, chunk], step[:, chunk], count[:, chunk], region
-            )
+            lengths = _ap_true(values[chunk], start, step, count, region)
         result["length_anterior_mm"][chunk], result["length_posterior_mm"][chunk] = lengths
     result["diameter_AP_mm"] = result["length_anterior_mm"] + result["length_posterior_mm"]
     if hulls:

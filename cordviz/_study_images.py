@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ._comparison import _measure
+from ._comparison import measure_mask
 from ._sessions import Item, read_items
 from .images import load_mask
 from .levels import slice_levels
@@ -100,7 +100,7 @@ class StudyImages:
 
     def profile(self, subject: str, contrast: str, mask: Nifti1Image, area: str) -> pd.DataFrame:
         """Area per slice, of the soft mask or cut at 0.5, as `measure_shape` gives it."""
-        table = _measure(mask, self._items[subject, contrast])
+        table = measure_mask(mask, self._items[subject, contrast])
         return table.assign(area_mm2=table["area_hard_mm2"]) if area == "hard" else table
 
     def _mask(self, subject: str, contrast: str, method: str) -> Nifti1Image | None:

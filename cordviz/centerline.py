@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from nibabel.affines import apply_affine, voxel_sizes
 from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
 
-from ._validation import check_3d, check_mask
-from .images import ImageLike, read_image, reoriented_affine, voxels
+from ._validation import check_mask
+from .images import ImageLike, one_volume, read_image, reoriented_affine
 
-#: Bends of the centre shorter than this wavelength are taken for noise of the mask.
+#: Bends of the centre of this wavelength are damped by half, shorter ones more: noise of the mask.
 STIFFNESS_MM = 60.0
 
 
@@ -28,8 +29,8 @@ class Centerline:
     points_vox : ndarray of float, shape (n, 3)
         Points in voxels; the third column is `slices`.
     tangents : ndarray of float, shape (n, 3)
-        Unit vectors in mm along the LAS voxel axes, pointing up. NaN where one slice is all
-        there is.
+        Unit vectors in mm along the LAS voxel axes, pointing up; so the third column is the
+        cosine to the slice normal. NaN where one slice is all there is.
     affine : ndarray of float, shape (4, 4)
         From LAS voxels to world mm.
     """
@@ -42,7 +43,7 @@ class Centerline:
     @property
     def points_mm(self) -> np.ndarray:
         """Points in world mm, shape (n, 3)."""
-        return self.points_vox @ self.affine[:3, :3].T + self.affine[:3, 3]
+        return apply_affine(self.affine, self.points_vox)
 
     @property
     def angle_AP_deg(self) -> np.ndarray:
@@ -53,11 +54,6 @@ class Centerline:
     def angle_RL_deg(self) -> np.ndarray:
         """Angle about the RL axis, atan2(dy·py, pz), in degrees, shape (n,)."""
         return np.degrees(np.arctan2(self.tangents[:, 1], self.tangents[:, 2]))
-
-    @property
-    def cos_tilt(self) -> np.ndarray:
-        """Cosine between tangent and slice normal, shape (n,)."""
-        return self.tangents[:, 2]
 
     def slice_position(self, points: np.ndarray, *, unit: str = "mm") -> np.ndarray:
         """Where points project on the curve, as a fractional slice number.
@@ -74,9 +70,8 @@ class Centerline:
         """
         vox = np.asarray(points, float)
         if unit == "mm":
-            inverse = np.linalg.inv(self.affine)
-            vox = vox @ inverse[:3, :3].T + inverse[:3, 3]
-        size = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
+            vox = apply_affine(np.linalg.inv(self.affine), vox)
+        size = voxel_sizes(self.affine)
         position = vox[:, 2].copy()
         for _ in range(6):  # fixed point of "step along the tangent to the foot of the point"
             centre, tangent = self._at(position)
@@ -87,11 +82,11 @@ class Centerline:
     def point_mm(self, position: np.ndarray) -> np.ndarray:
         """Points of the curve in world mm at fractional slice numbers, shape (m, 3)."""
         centre, _ = self._at(np.asarray(position, float))
-        return centre @ self.affine[:3, :3].T + self.affine[:3, 3]
+        return apply_affine(self.affine, centre)
 
     def _at(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Point and tangent at fractional slices, straight beyond the ends."""
-        size = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
+        size = voxel_sizes(self.affine)
         inside = np.clip(position, self.slices[0], self.slices[-1])
         tangent = np.stack([np.interp(inside, self.slices, t) for t in self.tangents.T], axis=1)
         centre = np.stack([np.interp(inside, self.slices, c) for c in self.points_vox.T], axis=1)
@@ -99,12 +94,12 @@ class Centerline:
         return centre + (position - inside)[:, None] * slope, tangent
 
 
-def fit_centerline(seg: ImageLike, *, stiffness_mm: float = STIFFNESS_MM) -> Centerline:
+def fit_centerline(seg: ImageLike) -> Centerline:
     """Fit a smooth curve through the slices of a cord mask.
 
     The centres of mass of the slices are smoothed by penalised least squares on the third
     difference (Whittaker 1923; Eilers, Anal. Chem. 2003), which leaves parabolas as they are and
-    damps waves shorter than `stiffness_mm`. Slices far off the curve lose their weight
+    damps waves shorter than 60 mm. Slices far off the curve lose their weight
     (Geman–McClure), so that one bad slice does not tilt its neighbours; slices with little mask,
     as at the ends of an oblique cord, count less.
 
@@ -112,8 +107,6 @@ def fit_centerline(seg: ImageLike, *, stiffness_mm: float = STIFFNESS_MM) -> Cen
     ----------
     seg : str, Path or nibabel image
         Cord mask, hard or soft, values in [0, 1], any orientation.
-    stiffness_mm : float
-        Wavelength in mm that is damped by half.
 
     Returns
     -------
@@ -132,12 +125,11 @@ def fit_centerline(seg: ImageLike, *, stiffness_mm: float = STIFFNESS_MM) -> Cen
     >>> seg = np.zeros((9, 9, 20), np.uint8)
     >>> seg[3:6, 3:6] = 1
     >>> curve = fit_centerline(nib.Nifti1Image(seg, np.eye(4)))
-    >>> len(curve.slices), float(curve.cos_tilt.min().round(6))
+    >>> len(curve.slices), float(curve.tangents[:, 2].min().round(6))
     (20, 1.0)
     """
     data, affine = mask_in_las(seg)
-    slices, centres, weight = slice_centres(data)
-    return smooth_curve(slices, centres, weight, affine, stiffness_mm=stiffness_mm)
+    return smooth_curve(*slice_centres(data), affine)
 
 
 def mask_in_las(seg: ImageLike, *, name: str = "mask") -> tuple[np.ndarray, np.ndarray]:
@@ -146,11 +138,9 @@ def mask_in_las(seg: ImageLike, *, name: str = "mask") -> tuple[np.ndarray, np.n
     The voxels keep their dtype: a template of 20 million uint8 voxels stays small.
     """
     img = read_image(seg, name=name)
-    shape = img.shape[:3] if len(img.shape) == 4 and img.shape[3] == 1 else img.shape
-    check_3d(shape, name)
     scaled = getattr(img.dataobj, "slope", 1) != 1 or getattr(img.dataobj, "inter", 0) != 0
     dtype = np.float32 if scaled else img.get_data_dtype()
-    data = voxels(img, dtype=dtype, name=name).reshape(shape, order="A")
+    data = one_volume(img, dtype=dtype, name=name)
     check_mask(data, name)
     return to_las(data, img.affine), reoriented_affine(img, "LAS")
 
@@ -186,15 +176,10 @@ def slice_centres(
 
 
 def smooth_curve(
-    slices: np.ndarray,
-    centres: np.ndarray,
-    weight: np.ndarray,
-    affine: np.ndarray,
-    *,
-    stiffness_mm: float = STIFFNESS_MM,
+    slices: np.ndarray, centres: np.ndarray, weight: np.ndarray, affine: np.ndarray
 ) -> Centerline:
     """Robust smooth curve through slice centres in voxels; see `fit_centerline`."""
-    size = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    size = voxel_sizes(affine)
     span = np.arange(slices[0], slices[-1] + 1)
     if len(slices) == 1:
         return _curve(span, centres, np.full((1, 2), np.nan), affine)
@@ -203,7 +188,7 @@ def smooth_curve(
     base = np.zeros(len(span))
     base[slices - span[0]] = np.minimum(weight / np.median(weight), 1)
     order = min(3, len(slices) - 1)
-    penalty = (stiffness_mm / (2 * np.pi * size[2])) ** (2 * order)
+    penalty = (STIFFNESS_MM / (2 * np.pi * size[2])) ** (2 * order)
     if len(slices) == 2:
         penalty = 1e-6  # a straight line through both
     known = base > 0
@@ -236,7 +221,7 @@ def sct_curve(data: np.ndarray, affine: np.ndarray, *, resampled: bool = False) 
         img = resample_from_to(img, (data.shape, affine), order=1, mode="nearest")
         data = np.asanyarray(img.dataobj)
     slices, centres, _ = slice_centres(data, weighted=False)
-    size = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    size = voxel_sizes(affine)
     span = np.arange(slices[0], slices[-1] + 1)
     if len(slices) == 1:
         return _curve(span, centres, np.full((1, 2), np.nan), affine)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from nibabel.affines import apply_affine
 
 from ._disc_network import WIDTH, log_odds
 from ._disc_numbering import doubt_of, most_likely
@@ -164,11 +165,11 @@ def transfer_discs(
     """
     img = read_image(image)
     labels = np.zeros(img.shape[:3], np.uint8)
-    inverse = np.linalg.inv(img.affine)
+    to_voxels = np.linalg.inv(img.affine)
     field = None if warp is None else read_image(warp, name="warp")
     for label, point in read_discs(discs).items():
         there = point if field is None else point + _displacement(field, point)
-        voxel = tuple(np.rint(inverse[:3, :3] @ there + inverse[:3, 3]).astype(int))
+        voxel = tuple(np.rint(apply_affine(to_voxels, there)).astype(int))
         if min(voxel) < 0 or (np.array(voxel) >= labels.shape).any():
             continue
         if labels[voxel]:
@@ -188,7 +189,7 @@ def _displacement(warp: Nifti1Image, point: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"Expected displacements of shape (I, J, K, 1, 3) as warp, got {warp.shape}."
         )
-    at = (np.linalg.inv(warp.affine) @ [*point, 1])[:3, None]
+    at = apply_affine(np.linalg.inv(warp.affine), point)[:, None]
     parts = np.moveaxis(np.asarray(warp.dataobj)[..., 0, :], -1, 0)
     moved = [map_coordinates(part, at, order=1, mode="nearest")[0] for part in parts]
     return np.array(moved) * [-1, -1, 1]
@@ -232,8 +233,7 @@ def straighten(
     across = np.arange(-3, 4)
     place = centre[:, None, None] + columns[:, None, None] * front[:, None, None]
     place = place + across[:, None] * right[:, None, None]
-    inverse = np.linalg.inv(img.affine)
-    vox = np.moveaxis(place @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
+    vox = np.moveaxis(apply_affine(np.linalg.inv(img.affine), place), -1, 0)
     values = map_coordinates(voxels(img), vox, order=1, cval=np.nan)
     known = np.isfinite(values)
     total, count = np.where(known, values, 0).sum(axis=2), known.sum(axis=2)

@@ -7,23 +7,21 @@ import json
 import os
 import warnings
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import nibabel as nib
 import numpy as np
+from nibabel.affines import voxel_sizes
 from nibabel.nifti1 import Nifti1Image
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 
-from ._files import atomic_path
+from ._files import atomic_path, stem_of
+from ._series import BValues, reduce_series
 from ._validation import check_3d, check_image, check_mask, check_spatial
 from ._version import __version__
 
 ImageLike = str | os.PathLike[str] | Nifti1Image
-
-#: Above this b-value (s/mm²) a volume counts as diffusion-weighted.
-B0_MAX = 100.0
 
 
 def read_image(image: ImageLike, *, name: str = "image") -> Nifti1Image:
@@ -86,11 +84,18 @@ def voxels(img: Nifti1Image, *, dtype: Any = np.float32, name: str = "image") ->
         raise ValueError(_unreadable(img.get_filename(), name, error)) from error
 
 
+def one_volume(img: Nifti1Image, *, dtype: Any = np.float32, name: str = "image") -> np.ndarray:
+    """Read the voxels of a 3-D image, or of a 4-D one that holds a single volume."""
+    shape = img.shape[:3] if len(img.shape) == 4 and img.shape[3] == 1 else img.shape
+    check_3d(shape, name)
+    return voxels(img, dtype=dtype, name=name).reshape(shape, order="A")
+
+
 def load_image(
     image: ImageLike,
     *,
     reduce: str | int | None = None,
-    bvals: str | os.PathLike[str] | Sequence[float] | None = None,
+    bvals: BValues | None = None,
 ) -> Nifti1Image:
     """Load an MR image as 3-D float32 on its own grid.
 
@@ -125,17 +130,13 @@ def load_image(
     (4, 5, 6)
     """
     img = read_image(image)
-    shape = img.shape
-    if len(shape) == 4 and (shape[3] == 1 and reduce is None):
-        reduce = 0
-    if len(shape) != 4 or reduce is None:
-        check_3d(shape)
-        if bvals is not None or reduce is not None:
-            raise ValueError("The image is 3-D already; reduce and bvals are for 4-D images.")
-        data = voxels(img)
-    else:
-        data = _reduce(img, reduce, bvals)
+    if len(img.shape) == 4 and reduce is not None:
+        data = reduce_series(voxels(img), reduce, bvals=bvals, file=img.get_filename())
         check_3d(data.shape)
+    else:
+        data = one_volume(img)
+        if len(img.shape) == 3 and (bvals is not None or reduce is not None):
+            raise ValueError("The image is 3-D already; reduce and bvals are for 4-D images.")
     check_image(data)
     loaded = on_grid(data, img)
     if file := img.get_filename():
@@ -149,11 +150,7 @@ def load_mask(mask: ImageLike, *, name: str = "mask") -> Nifti1Image:
     Raises ValueError where it is empty, negative, NaN or above 1.
     """
     img = read_image(mask, name=name)
-    if len(img.shape) == 4 and img.shape[3] == 1:
-        data = voxels(img, name=name)[..., 0]
-    else:
-        check_3d(img.shape, name)
-        data = voxels(img, name=name)
+    data = one_volume(img, name=name)
     check_mask(data, name)
     return on_grid(data, img)
 
@@ -170,7 +167,7 @@ def on_grid(data: np.ndarray, like: Nifti1Image, *, extra: dict | None = None) -
 
 def spacing_mm(img: Nifti1Image) -> np.ndarray:
     """Voxel size along each array axis in mm, from the affine, shape (3,)."""
-    return np.sqrt((img.affine[:3, :3] ** 2).sum(axis=0))
+    return voxel_sizes(img.affine)
 
 
 def reorient(img: Nifti1Image, codes: str = "RAS") -> Nifti1Image:
@@ -240,9 +237,8 @@ def save_mask(seg: Nifti1Image, path: str | os.PathLike[str]) -> Path:
     >>> cv.save_mask(seg, tempfile.mkdtemp() + "/sub-01_T2w_seg.nii.gz").name
     'sub-01_T2w_seg.nii.gz'
     """
-
     target = Path(path)
-    stem = target.name.removesuffix(".gz").removesuffix(".nii")
+    stem = stem_of(target)
     if not target.name.endswith((".nii", ".nii.gz")) or not stem:
         raise ValueError(f"A mask is saved as .nii or .nii.gz, got {target.name!r}.")
     img = read_image(seg, name="mask")
@@ -262,52 +258,6 @@ def save_mask(seg: Nifti1Image, path: str | os.PathLike[str]) -> Path:
         nib.save(img.__class__(img.dataobj, img.affine, img.header), image_file)
         json_file.write_text(json.dumps(sidecar, indent=2) + "\n", encoding="utf-8")
     return target
-
-
-def _reduce(
-    img: Nifti1Image,
-    reduce: str | int,
-    bvals: str | os.PathLike[str] | Sequence[float] | None,
-) -> np.ndarray:
-    volumes = img.shape[3]
-    if isinstance(reduce, (int, np.integer)) and not isinstance(reduce, bool):
-        if not -volumes <= reduce < volumes:
-            raise ValueError(f"reduce={reduce}: the image has only {volumes} volumes.")
-        return voxels(img)[..., reduce]
-    if reduce == "mean":
-        return voxels(img).mean(axis=3)
-    if reduce == "rms":
-        return np.sqrt(np.square(voxels(img)).mean(axis=3))
-    if reduce == "dwi":
-        b = _read_bvals(img, bvals)
-        if b.shape != (volumes,):
-            raise ValueError(f"Expected {volumes} b-values, one per volume, got {b.size}.")
-        if not (b > B0_MAX).any():
-            raise ValueError(f"No volume is diffusion-weighted: no b-value above {B0_MAX:g} s/mm².")
-        return voxels(img)[..., b > B0_MAX].mean(axis=3)
-    raise ValueError(f"reduce must be 'mean', 'rms', 'dwi' or an index, got {reduce!r}.")
-
-
-def _read_bvals(
-    img: Nifti1Image, bvals: str | os.PathLike[str] | Sequence[float] | None
-) -> np.ndarray:
-    if bvals is None:
-        file = img.get_filename()
-        stem = str(file).removesuffix(".gz").removesuffix(".nii") if file else None
-        if stem is None or not Path(f"{stem}.bval").is_file():
-            raise ValueError(
-                "reduce='dwi' needs the b-values: pass bvals= (a file or a list), or keep "
-                "a .bval file beside the image."
-            )
-        bvals = f"{stem}.bval"
-    if isinstance(bvals, (str, os.PathLike)):
-        if not Path(bvals).is_file():
-            raise FileNotFoundError(f"There is no b-value file at {bvals}.")
-        try:
-            bvals = [float(word) for word in Path(bvals).read_text().split()]
-        except ValueError as error:
-            raise ValueError(f"{bvals} is not a list of numbers: {error}.") from error
-    return np.asarray(bvals, dtype=float).ravel()
 
 
 def _to_codes(img: Nifti1Image, codes: str) -> np.ndarray:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from nibabel.affines import apply_affine
 
 from ._validation import check_3d
 from .centerline import (
@@ -130,11 +131,9 @@ def slice_levels(levels: ImageLike) -> np.ndarray:
     if not data.any():
         return level
     box = bounding_box(data)
-    x, y, z = np.nonzero(data[box])
-    count = np.bincount(z)
-    total = np.bincount(z, data[box][x, y, z].astype(float))
+    total = data[box].sum(axis=(0, 1), dtype=float)
     with np.errstate(invalid="ignore"):  # a slice without labels in between
-        level[box[2]] = np.rint(total / count)
+        level[box[2]] = np.rint(total / np.count_nonzero(data[box], axis=(0, 1)))
     alone = np.diff(np.flatnonzero(np.isfinite(level)))
     if alone.size and (alone > 1).all():
         warnings.warn(
@@ -202,7 +201,7 @@ def _discs_of_image(discs: ImageLike) -> dict[int, np.ndarray]:
         parts = label(box, generate_binary_structure(3, 3))[1]
         if parts > 1 and int(value) not in NOT_DISCS:
             raise ValueError(f"Disc {int(value)} is marked at {parts} places; keep one.")
-        world = own @ img.affine[:3, :3].T + img.affine[:3, 3]
+        world = apply_affine(img.affine, own)
         if (height := np.ptp(world[:, 2])) > DISC_HEIGHT_MM:
             raise ValueError(
                 f"Label {int(value)} of the disc image is {height:.0f} mm tall. That looks like a "

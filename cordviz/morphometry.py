@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
+from nibabel.affines import voxel_sizes
 
 from ._aggregate import MEASURES, aggregate_shape, mean_csa
 from ._sct_csv import save_sct_csv, slice_ranges
@@ -25,6 +25,7 @@ from .levels import slice_levels
 
 if TYPE_CHECKING:
     import pandas as pd
+    from nibabel.nifti1 import Nifti1Image
 
 __all__ = ["aggregate_shape", "mean_csa", "measure_shape", "save_sct_csv"]
 
@@ -102,12 +103,13 @@ def measure_shape(
     """
     import pandas as pd
 
-    data, affine = mask_in_las(seg)
-    pixel = np.round(np.sqrt((affine[:3, :3] ** 2).sum(axis=0)), 6)  # float32 headers: 0.800000012
+    img = read_image(seg, name="mask")
+    data, affine = mask_in_las(img)
+    pixel = np.round(voxel_sizes(affine), 6)  # float32 headers: 0.800000012
     slices, centres, weight = slice_centres(data)
     stack = _crop(data, slices, (pixel[0], pixel[1]))
     table = pd.DataFrame({"slice": np.arange(data.shape[2])})
-    table["level"] = np.nan if levels is None else _level_column(levels, seg)
+    table["level"] = np.nan if levels is None else _level_column(levels, img)
     table[list(MEASURES)] = np.nan
 
     tangent = np.broadcast_to([0.0, 0.0, 1.0], (len(slices), 3))
@@ -120,7 +122,7 @@ def measure_shape(
                 else smooth_curve(slices, centres, weight, affine)
             )
         else:
-            fitted = _given_curve(centerline, seg, normalize_slices)
+            fitted = _given_curve(centerline, img, normalize_slices)
         tangent, known = _tangents(fitted, slices)
     angle = np.arctan2(tangent[:, :2], tangent[:, 2:])
     scale = np.cos(angle)  # a tilt about AP (θ_AP) shortens x, one about RL shortens y
@@ -139,7 +141,7 @@ def measure_shape(
     }
     for name, values in result.items():
         table.loc[slices, name] = values
-    table.attrs["mask"] = _name(seg)
+    table.attrs["mask"] = str(img.get_filename() or "")
     _warn(stack, slices, result, known)
     return table
 
@@ -151,19 +153,19 @@ def _crop(data: np.ndarray, slices: np.ndarray, pixel: tuple[float, float]) -> S
     return Stack(values, (x.start, y.start), (data.shape[0], data.shape[1]), pixel)
 
 
-def _level_column(levels: ImageLike, seg: ImageLike) -> np.ndarray:
+def _level_column(levels: ImageLike, mask: Nifti1Image) -> np.ndarray:
     img = read_image(levels, name="level map")
-    check_same_grid(img, read_image(seg, name="mask"), "level map", "mask")
+    check_same_grid(img, mask, "level map", "mask")
     return slice_levels(img)
 
 
 def _given_curve(
-    centerline: Centerline | ImageLike, seg: ImageLike, normalize_slices: bool
+    centerline: Centerline | ImageLike, mask: Nifti1Image, normalize_slices: bool
 ) -> Centerline:
     if isinstance(centerline, Centerline):
         return centerline
     img = read_image(centerline, name="centreline mask")
-    check_same_grid(img, read_image(seg, name="mask"), "centreline mask", "mask")
+    check_same_grid(img, mask, "centreline mask", "mask")
     data, affine = mask_in_las(img, name="centreline mask")
     if normalize_slices:
         return sct_curve(data, affine, resampled=True)
@@ -187,6 +189,28 @@ def _single_pixel(stack: Stack) -> np.ndarray:
     return (stack.values > NEAR_ZERO).sum(axis=(1, 2)) == 1
 
 
+def _pieces(stack: Stack) -> np.ndarray:
+    """Number of separate pieces in each slice."""
+    from scipy.ndimage import generate_binary_structure, label
+
+    in_plane = generate_binary_structure(3, 3)
+    in_plane[[0, 2]] = False
+    pieces, _ = label(stack.values > 0.5, in_plane)  # numbered slice by slice
+    return np.diff(np.maximum.accumulate(pieces.max(axis=(1, 2))), prepend=0)
+
+
+def _at_side(stack: Stack) -> np.ndarray:
+    """Whether the mask touches the side of the image, for each slice."""
+    side = np.zeros(len(stack.values), bool)
+    for axis, size in enumerate(stack.shape):
+        first = stack.origin[axis]
+        last = first + stack.values.shape[1 + axis] - 1
+        for place, index in ((first, 0), (last, -1)):
+            if place in (0, size - 1):
+                side |= (stack.values.take(index, axis=1 + axis) >= 0.5).any(axis=1)
+    return side
+
+
 def _warn(
     stack: Stack,
     slices: np.ndarray,
@@ -194,35 +218,16 @@ def _warn(
     known: np.ndarray,
 ) -> None:
     """One warning for each thing that makes a number doubtful."""
-    from scipy.ndimage import generate_binary_structure, label
 
     def say(where: np.ndarray, text: str) -> None:
         if len(where):
             warnings.warn(f"Slices {slice_ranges(where)}: {text}", stacklevel=4)
 
-    in_plane = generate_binary_structure(3, 3)
-    in_plane[[0, 2]] = False
-    pieces, number = label(stack.values > 0.5, in_plane)
-    last = np.maximum.accumulate(pieces.max(axis=(1, 2))) if number else np.zeros(len(slices))
-    say(
-        slices[np.diff(last, prepend=0) > 1],
-        "the mask is in several pieces; they are measured together.",
-    )
+    say(slices[_pieces(stack) > 1], "the mask is in several pieces; they are measured together.")
     gap = np.setdiff1d(np.arange(slices[0], slices[-1]), slices)
     say(gap, "there is a gap in the mask; these slices are NaN.")
-    x0, y0 = stack.origin
-    x1, y1 = x0 + stack.values.shape[1], y0 + stack.values.shape[2]
-    side = np.zeros(len(slices), bool)
-    for touches, edge in (
-        (x0 == 0, stack.values[:, 0, :]),
-        (y0 == 0, stack.values[:, :, 0]),
-        (x1 == stack.shape[0], stack.values[:, -1, :]),
-        (y1 == stack.shape[1], stack.values[:, :, -1]),
-    ):
-        if touches:
-            side |= (edge >= 0.5).any(axis=1)
     say(
-        slices[side],
+        slices[_at_side(stack)],
         "the mask touches the side of the image, so the cord may leave the field of view; its "
         "area is a lower bound.",
     )
@@ -247,9 +252,3 @@ def _warn(
         "one slice tells nothing of the cord's tilt: angles are NaN and the area is not "
         "corrected. Pass centerline=, or angle_correction=False if that is meant.",
     )
-
-
-def _name(seg: ImageLike) -> str:
-    if isinstance(seg, (str, os.PathLike)):
-        return os.fspath(seg)
-    return str(seg.get_filename() or "")

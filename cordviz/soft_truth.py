@@ -204,19 +204,10 @@ def average_soft_truth(
             "Sources": {name: _source(mask) for name, mask in masks.items()},
         }
         native, warps = {}, {}
-        for name, one in spaces.items():
-            link = links[name]
-            part = _box(one, [(soft, link.to_native)])
-            times = points_per_voxel(link.header)
-            values, weight = pull([soft, known], link.to_reference, part, times)
-            data = np.zeros(one.data.shape, np.float32)
-            data[part.slices] = _ratio(values, weight)
-            back = np.asarray(restore(data, masks[name]).dataobj)
-            native[name] = on_grid(back, masks[name], extra={"cordviz": {**made, "Space": name}})
-            warps[name] = Warp(
-                displacements(link.to_native, space.affine, one.affine, box),
-                displacements(link.to_reference, one.affine, space.affine, part),
-            )
+        for name, mask in masks.items():
+            data, warps[name] = _carry_back(soft, known, links[name], space, box)
+            back = np.asarray(restore(data, mask).dataobj)
+            native[name] = on_grid(back, mask, extra={"cordviz": {**made, "Space": name}})
             bar.update()
     crop = space.affine.copy()
     crop[:3, 3] += crop[:3, :3] @ box.start
@@ -264,6 +255,22 @@ def _link(spaces: dict[str, Space], name: str, reference: str, transform: str) -
             f"By the headers the {name} mask and the {reference} mask {error}. Give scans of one "
             "session whose headers are right, or another reference."
         ) from error
+
+
+def _carry_back(
+    soft: np.ndarray, known: np.ndarray, link: Link, space: Space, box: Box
+) -> tuple[np.ndarray, Warp]:
+    """Soft truth of the reference on the voxels of a contrast (RAS), and how the two lie."""
+    native = link.native
+    part = _box(native, [(soft, link.to_native)])
+    values, weight = pull([soft, known], link.to_reference, part, points_per_voxel(link.header))
+    data = np.zeros(native.data.shape, np.float32)
+    data[part.slices] = _ratio(values, weight)
+    warp = Warp(
+        displacements(link.to_native, space.affine, native.affine, box),
+        displacements(link.to_reference, native.affine, space.affine, part),
+    )
+    return data, warp
 
 
 def _box(space: Space, volumes: list[tuple[np.ndarray, Any]]) -> Box:

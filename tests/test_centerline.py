@@ -108,7 +108,7 @@ def test_beyond_its_ends_the_curve_goes_on_straight():
 def test_the_cosine_is_that_of_the_tangent():
     curve = fit_centerline(disc_stack(line(12, slope_x=0.3, slope_y=0.4)[0]))
     assert isinstance(curve, Centerline)
-    np.testing.assert_allclose(curve.cos_tilt, 1 / np.sqrt(1 + 0.3**2 + 0.4**2), atol=2e-3)
+    np.testing.assert_allclose(curve.tangents[:, 2], 1 / np.sqrt(1 + 0.3**2 + 0.4**2), atol=2e-3)
 
 
 def test_an_empty_mask_is_refused():

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .._files import atomic_path
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -48,16 +46,6 @@ def csa_c2c3(table: pd.DataFrame) -> float | None:
     return mean_csa(table, levels=(2, 3))
 
 
-def write_file(path: Path, content: str | bytes) -> Path:
-    """Write a whole file or nothing."""
-    with atomic_path(path) as temporary:
-        if isinstance(content, str):
-            temporary.write_text(content, encoding="utf-8")
-        else:
-            temporary.write_bytes(content)
-    return path
-
-
 def check_output(output: Path, suffixes: tuple[str, ...], source: Path) -> None:
     """Refuse a name that cannot be written before any work is done."""
     if not output.name.endswith(suffixes):
@@ -70,11 +58,6 @@ def check_output(output: Path, suffixes: tuple[str, ...], source: Path) -> None:
         )
     if output.resolve() == source.resolve():
         raise ValueError(f"-o {output} would replace the input; choose another name.")
-
-
-def stem_of(image: Path) -> str:
-    """Name of an image without its ending."""
-    return image.name.removesuffix(".gz").removesuffix(".nii")
 
 
 def volume(reduce: str | None) -> str | int | None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .._export import png_figures
+from .._files import stem_of, write_file
 from ..contrasts import closest_contrast
 from ..images import load_image, load_mask, save_mask
 from .files import (
@@ -17,9 +18,7 @@ from .files import (
     csa_c2c3,
     known_levels,
     segment_quietly,
-    stem_of,
     volume,
-    write_file,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,8 @@ def fetch_real(dataset: str, **options: Any) -> Any:
     if shared := os.environ.get("CORDVIZ_SHARED_DATA"):
         copy = Path(shared) / "real" / _COPIES[dataset]
         if copy.is_dir():
-            try:
+            with suppress(ValueError):  # a copy of a part only
                 return fetch(**options, folder=copy)
-            except ValueError:  # a copy of a part only
-                pass
     try:
         return fetch(**options)
     except OSError:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._files import atomic_path
+from .._files import write_file
 from .._version import __version__
 
 if TYPE_CHECKING:
@@ -62,10 +62,8 @@ def load_study_table() -> pd.DataFrame:
 def save_study_table(study: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     """Write the columns of a study that are shipped, below one line that says how it was made."""
     made = {"version": __version__, "rebuild": REBUILD, "networks": networks()}
-    with atomic_path(path) as temporary:
-        rows = study[list(COLUMNS)].to_csv(index=False, float_format="%.3f")
-        temporary.write_text(f"# {json.dumps(made)}\n{rows}", encoding="utf-8")
-    return Path(path)
+    rows = study[list(COLUMNS)].to_csv(index=False, float_format="%.3f")
+    return write_file(path, f"# {json.dumps(made)}\n{rows}")
 
 
 def networks() -> dict[str, str]:
