@@ -21,10 +21,9 @@ from ._report_html import (
     statistics,
     what,
 )
-from ._sct_csv import save_sct_csv
 from ._summary import Variability, summarize_variability
 from .contrasts import shown_name
-from .morphometry import aggregate_shape
+from .morphometry import aggregate_shape, save_sct_csv
 from .plots import plot_agreement, plot_csa_by_contrast, plot_csa_profile
 from .variability import compare_images, slices_of, study_of
 

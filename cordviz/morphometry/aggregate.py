@@ -6,9 +6,9 @@ import warnings
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from ._sct_csv import slice_ranges
-from ._slice_shape import COLUMNS
-from ._validation import check_choice
+from .._validation import check_choice
+from .sct_csv import slice_ranges
+from .slice_shape import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._files import write_file
-from ._version import __version__
+from .._files import write_file
+from .._version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd

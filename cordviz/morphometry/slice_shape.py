@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._convexity import solidity
+from .convexity import solidity
 
 PIXEL_MM = 0.1
 PADDING = 3  # pixels that SCT leaves around the bounding box

@@ -16,8 +16,8 @@ from nibabel.affines import voxel_sizes
 from nibabel.nifti1 import Nifti1Image
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
-from .centerline import slice_centres
-from .images import reorient, spacing_mm, voxels
+from ..centerline import slice_centres
+from ..images import reorient, spacing_mm, voxels
 
 FAR_MM = 20.0  #: masks further apart than this, by their headers, are not of one session
 TWIST_MM = 40.0  #: along the cord over which shapes are pooled: one slice's axis is 2° off

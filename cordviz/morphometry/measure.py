@@ -1,4 +1,4 @@
-"""Shape of a cord mask slice by slice, its means over levels, and the C2–C3 area."""
+"""Area and shape of a cord mask, a row per slice."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from nibabel.affines import voxel_sizes
 
-from ._aggregate import MEASURES, aggregate_shape, mean_csa
-from ._sct_csv import save_sct_csv, slice_ranges
-from ._slice_shape import NEAR_ZERO, Stack, measure_sct, measure_true
-from ._validation import check_same_grid
-from .centerline import (
+from .._validation import check_same_grid
+from ..centerline import (
     Centerline,
     bounding_box,
     mask_in_las,
@@ -20,14 +17,15 @@ from .centerline import (
     slice_centres,
     smooth_curve,
 )
-from .images import ImageLike, read_image
-from .levels import slice_levels
+from ..images import ImageLike, read_image
+from ..levels import slice_levels
+from .aggregate import MEASURES
+from .sct_csv import slice_ranges
+from .slice_shape import NEAR_ZERO, Stack, measure_sct, measure_true
 
 if TYPE_CHECKING:
     import pandas as pd
     from nibabel.nifti1 import Nifti1Image
-
-__all__ = ["aggregate_shape", "mean_csa", "measure_shape", "save_sct_csv"]
 
 STEEP_DEG = 45.0
 

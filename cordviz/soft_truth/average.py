@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
-from ._image_registration import bend, settle
-from ._registration import (
+from .._validation import check_3d, check_choice, check_same_grid
+from ..images import ImageLike, load_mask, on_grid, read_image, restore, sha256_of
+from .image_registration import bend, settle
+from .registration import (
     Box,
     Link,
     Space,
@@ -29,8 +31,6 @@ from ._registration import (
     points_per_voxel,
     pull,
 )
-from ._validation import check_3d, check_choice, check_same_grid
-from .images import ImageLike, load_mask, on_grid, read_image, restore, sha256_of
 
 TRANSFORMS = ("rigid", "affine", "shift")
 PLACES = ("images", "masks")

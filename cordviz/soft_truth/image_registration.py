@@ -13,8 +13,8 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Image
 from scipy.ndimage import binary_dilation
 
-from ._registration import Box, Link, pull
-from .images import reorient, spacing_mm, voxels
+from ..images import reorient, spacing_mm, voxels
+from .registration import Box, Link, pull
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
