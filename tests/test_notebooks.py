@@ -220,12 +220,27 @@ def test_the_readme_shows_the_raters_at_offset_zero_beside_its_figure():
     assert f"{published} mm² apart with these offsets, {zero} mm² with offset zero" in text
 
 
-def test_pages_of_the_site_load_no_script_from_another_host():
+@pytest.fixture(scope="module")
+def make_site():
+    spec = importlib.util.spec_from_file_location("make_site", FOLDER / "make_site.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_index_of_the_site_asks_the_question_of_each_page_that_is_there(make_site, tmp_path):
+    for path in COURSE[:2]:
+        (tmp_path / f"{path.stem}.html").touch()
+    make_site.write_index(tmp_path)
+    index = " ".join((tmp_path / "index.html").read_text(encoding="utf-8").split())
+    assert re.findall(r'href="(0[^"]+)"', index) == [f"{path.stem}.html" for path in COURSE[:2]]
+    assert "<td>What do I see when I look at a spinal cord in an MR image" in index
+    assert "<td>How does an MR image become one number" in index
+
+
+def test_pages_of_the_site_load_no_script_from_another_host(make_site):
     from nbconvert import HTMLExporter
 
-    spec = importlib.util.spec_from_file_location("make_site", FOLDER / "make_site.py")
-    make_site = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make_site)
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "a", "version_major": 2}}
     cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", view)])
     state = {"application/vnd.jupyter.widget-state+json": {"state": {"a": {}}}}
