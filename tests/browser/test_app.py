@@ -146,10 +146,9 @@ def test_a_reloaded_page_keeps_files_result_and_slice(page, lab, neck):
     page.page.wait_for_selector(".cordviz-curve[data-state=ready]")
     areas = page.page.locator("table.dataframe").inner_text()
     axial, slider = page.page.locator("[data-plane=axial]"), page.page.locator(".cordviz-slider")
-    click = lambda: page.page.locator(".cordviz-chart .nsewdrag").click()  # noqa: E731
-    press = lambda: axial.press("PageUp")  # noqa: E731
-    for act in (click, press, lambda: slider.fill("70")):
-        at = page.changes(act, SLICE)
+    page.changes(page.page.locator(".cordviz-chart .nsewdrag").click, SLICE)
+    page.changes(lambda: axial.press("PageUp"), SLICE)
+    at = page.changes(lambda: slider.fill("70"), SLICE)
     page.reload()
     page.page.wait_for_selector(".cordviz-curve[data-state=ready]")
     assert page.page.locator("table.dataframe").inner_text() == areas

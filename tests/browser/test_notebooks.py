@@ -32,8 +32,7 @@ def use_00(window):
     at = f"{shown('CsaView')}.viewer.slice"
     window.page.wait_for_selector(".cordviz-curve[data-state=ready]")
     chart = window.page.locator(".cordviz-chart .nsewdrag")
-    click = lambda: chart.click(position={"x": 60, "y": 60})  # noqa: E731
-    window.changes(click, at, canvas=AXIAL.format(1))
+    window.changes(lambda: chart.click(position={"x": 60, "y": 60}), at, canvas=AXIAL.format(1))
 
 
 def use_02(window):

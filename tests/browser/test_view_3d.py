@@ -75,15 +75,16 @@ def test_drag_key_wheel_and_slider_change_the_picture_and_python(ready, lab, fil
     }
     for trait, act in acts.items():
         ready.changes(act, trait, canvas=CANVAS, seconds=120)
-    choose = lambda: page.get_by_label("Cut", exact=True).select_option("axial")  # noqa: E731
-    assert ready.changes(choose, "view.cut", canvas=CANVAS, seconds=120) == "axial"
+    cut = page.get_by_label("Cut", exact=True)
+    ready.changes(lambda: cut.select_option("axial"), "view.cut", canvas=CANVAS, seconds=120)
+    assert ready.value("view.cut") == "axial"
     before = ready.picture(CANVAS)
     ready.kernel.run("view.azimuth = 10")
     ready.until(lambda: ready.picture(CANVAS) != before)
     assert page.locator("[id^=cordviz-] img").is_hidden()
     ready.reload()
     drawn(ready)
-    assert page.get_by_label("Cut", exact=True).input_value() == "axial"
+    assert cut.input_value() == "axial"
     assert ready.value("view.azimuth") == 10
     ready.changes(lambda: drag(page), "view.azimuth", canvas=CANVAS, seconds=120)
 

@@ -82,8 +82,8 @@ def test_slices_curves_violins_and_pickers_answer_and_tell_python(window, lab):
           return [xaxis.d2p(trace.x[at]), yaxis.d2p(trace.y[at])];
         }""",
     )
-    click = lambda: page.mouse.click(box["x"] + part[0], box["y"] + part[1])  # noqa: E731
-    window.changes(click, "view.position_mm", canvas=T1W)
+    x, y = box["x"] + part[0], box["y"] + part[1]
+    window.changes(lambda: page.mouse.click(x, y), "view.position_mm", canvas=T1W)
     window.until(lambda: window.value("view.slices")["T1w"], 12)
 
     chip = page.locator("[data-method=tight]")

@@ -72,9 +72,8 @@ def test_knobs_presets_and_switches_change_picture_areas_and_python(window, lab)
 
     chip = page.locator("[data-outline=truth]")
     assert "truth" not in window.changes(chip.click, "view.shown", canvas=SLICE)
-    for amount, zoomed in ((100, False), (-100, True)):
-        turn = lambda amount=amount: window.wheel(amount, SLICE)  # noqa: E731
-        assert window.changes(turn, "view.zoom", canvas=SLICE) is zoomed
+    assert window.changes(lambda: window.wheel(100, SLICE), "view.zoom", canvas=SLICE) is False
+    assert window.changes(lambda: window.wheel(-100, SLICE), "view.zoom", canvas=SLICE) is True
     window.changes(page.get_by_role("button", name="Zoom").click, "view.zoom", canvas=SLICE)
 
     # a hand that turns faster than any kernel: what is left is where it stopped

@@ -55,14 +55,13 @@ def test_curve_and_slices_follow_each_other_by_click_pointer_wheel_key_and_slide
     window.until(lambda: line(page) < at)
     page.mouse.move(1, 1)  # the pointer alone moves the slice, too
     page.focus(CURVE)
-    press = lambda: page.keyboard.press("ArrowRight")  # noqa: E731
-    assert window.changes(press, "view.viewer.slice") == second
+    assert window.changes(lambda: page.keyboard.press("ArrowRight"), "view.viewer.slice") == second
     window.until(lambda: line(page), at)
     slider = page.locator(".cordviz-slider")
     assert window.changes(lambda: slider.fill("60"), "view.curve.slice") == 60
     window.until(lambda: line(page) != at)
-    point = lambda: page.mouse.move(*place(page, 0.5))  # noqa: E731
-    assert second < window.changes(point, "view.viewer.slice") < first
+    middle = window.changes(lambda: page.mouse.move(*place(page, 0.5)), "view.viewer.slice")
+    assert second < middle < first
     window.kernel.run("view.viewer.slice = 100")
     page.get_by_text("slice 100:").wait_for()
 

@@ -41,8 +41,9 @@ def test_buttons_and_drags_change_the_picture_and_python(window, lab, files):
     page.focus(AXIAL)
     for key, trait in (("c", "contours"), ("x", "crosshair"), ("z", "zoom_to_cord")):
         for state in (False, True):
-            press = lambda key=key: page.keyboard.press(key)  # noqa: E731
-            assert window.changes(press, f"view.{trait}") is state
+            assert (
+                window.changes(lambda key=key: page.keyboard.press(key), f"view.{trait}") is state
+            )
     click = page.get_by_role("button", name="rater", exact=True).click
     assert window.changes(click, "view.shown") == ["truth"]
     assert window.changes(click, "view.shown") == ["truth", "rater"]
