@@ -262,5 +262,8 @@ function sizesOf(panels, visible, [total, height], rail) {
     size[name] = [Math.floor(width), height];
     left -= width;
   }
+  if (visible.length > 1) { // what the axial plane cannot fill
+    for (const name of visible) size[name][0] += Math.floor(left / visible.length);
+  }
   return size;
 }
