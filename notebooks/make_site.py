@@ -26,7 +26,7 @@ for (const cell of document.querySelectorAll(".celltag_solution")) {
 }
 </script></body>"""
 
-BACK = '<p style="font-family: sans-serif"><a href="index.html">All notebooks</a></p>'
+BACK = '<p style="font-family: sans-serif"><a href="index.html">← All notebooks</a></p>'
 
 STYLE = """<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>
 body { max-width: 50em; margin: 2em auto; padding: 0 1em; font: 16px/1.5 arial, sans-serif }
