@@ -73,21 +73,16 @@ def what(study: pd.DataFrame, over: Any) -> str:
     lists = {name: list(dict.fromkeys(study[name])) for name in ("subject", "contrast", "method")}
     failed = int((study["csa_mm2"].isna()).sum())
     contrasts = ", ".join(shown_name(name) for name in lists["contrast"])
-    where = "all slices of each mask" if over is None else f"levels {', '.join(map(_level, over))}"
-    raters = " Offsets of simulated raters are an input, not a finding."
+    where = "all slices of each mask"
+    if over is not None:
+        where = f"levels {', '.join(map(level_name, over))}"
+    rated = study["method"].astype(str).str.startswith(RATER).any()
+    raters = " Offsets of simulated raters are an input, not a finding." if rated else ""
     return (
         f"<p>{len(lists['subject'])} subjects · {contrasts} · {', '.join(lists['method'])} · "
         f"{where}.<br><b>{failed}</b> of {len(study)} measurements failed; the reasons are below "
-        f"the last heading.{raters if _rated(study) else ''} Not a medical device.</p>"
+        f"the last heading.{raters} Not a medical device.</p>"
     )
-
-
-def _level(level: int) -> str:
-    return level_name(int(level))
-
-
-def _rated(study: pd.DataFrame) -> bool:
-    return bool(study["method"].astype(str).str.startswith(RATER).any())
 
 
 def areas(summary: Variability | None, why: str) -> str:
@@ -200,8 +195,8 @@ def methods_text(study: pd.DataFrame, over: Any, summary: Variability | None) ->
     given = ", ".join(name for name in used if name not in METHODS)
     where = "all slices of each mask."
     if over is not None:
-        where = f"the slices of {' and '.join(map(_level, over))}. Levels came from one reference "
-        where += "per subject, the same for all methods, never from the prediction."
+        where = f"the slices of {' and '.join(map(level_name, over))}. Levels came from one "
+        where += "reference per subject, the same for all methods, never from the prediction."
     parts = [
         f"The spinal cord was segmented with cordviz {__version__}: {own}." if own else "",
         f"Masks that existed already: {given}." if given else "",
@@ -247,7 +242,7 @@ def quality(items: list[Item], study: pd.DataFrame, progress: bool) -> str:
         picture = ""
         if len(rows):
             masks = {m: load_mask(f) for m, f in zip(rows["method"], rows["mask"], strict=True)}
-            source = mosaic(replace(item).loaded, masks, colour)
+            source = mosaic(replace(item).loaded, masks, colour)  # a copy: not all stay in memory
             picture = f'<img alt="{caption}" src="{source}">'
         parts.append(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>")
     return "".join(parts)

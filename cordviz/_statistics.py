@@ -55,17 +55,15 @@ def complete_cases(
     whole = wide.index[wide.notna().all(axis=1)]
     people, lost = rows["subject"].nunique(), wide.isna().sum()
     if not len(whole):
-        short = {str(key): n for key, n in lost[lost > 0].items()}
-        worst = ", ".join(f"{key}: {n}" for key, n in short.items())
+        worst = ", ".join(f"{key}: {n}" for key, n in lost[lost > 0].items())
         raise ValueError(
             f"None of {people} subjects has every contrast under every method (missing: {worst}). "
             "Leave out a contrast (contrasts=…) or a method; the column error says why."
         )
-    kept = rows[rows["subject"].isin(whole)]
-    order = {name: number for number, name in enumerate(names)}
-    kept = kept.sort_values("contrast", key=lambda column: column.map(order), kind="stable")
-    methods = list(dict.fromkeys(study["method"]))
-    kept = pd.concat([kept[kept["method"] == method] for method in methods], ignore_index=True)
+    order = {"method": pd.Index(study["method"].unique()), "contrast": pd.Index(names)}
+    kept = rows[rows["subject"].isin(whole)].sort_values(
+        list(order), key=lambda column: order[column.name].get_indexer(column), ignore_index=True
+    )
     why = "" if len(whole) == people else " (the others lack a contrast under some method)"
     return kept, f"{len(whole)} of {people} subjects kept{why}."
 
@@ -112,7 +110,7 @@ def compare_pairs(
     from scipy import stats
 
     x = difference.to_numpy(dtype=float)
-    mean, sd, n = float(x.mean()), float(x.std(ddof=1)) if len(x) > 1 else np.nan, len(x)
+    mean, n = float(x.mean()), len(x)
     names = ("low", "high", "d", "d_low", "d_high", "wilcoxon_p", "tost_p")
     result: dict[str, float] = {"difference_mm2": mean, **dict.fromkeys(names, np.nan)}
     if n < FEWEST or np.isnan(x).any():
@@ -123,7 +121,7 @@ def compare_pairs(
     if np.allclose(x, mean):  # no spread: nothing to infer, the mean says it all
         return result | {"low": mean, "high": mean, "tost_p": float(abs(mean) >= margin)}
     result["low"], result["high"] = stats.ttest_1samp(x, 0).confidence_interval(0.9)
-    result["d"] = mean / sd
+    result["d"] = _effect(x)
     if n >= FEWEST_TO_RESAMPLE:
         with np.errstate(invalid="ignore"):  # a resample of one person has no spread
             boot = stats.bootstrap(
@@ -134,7 +132,7 @@ def compare_pairs(
     return {name: float(number) for name, number in result.items()}
 
 
-def _effect(x: np.ndarray, axis: int) -> np.ndarray:
+def _effect(x: np.ndarray, axis: int = 0) -> Any:
     with np.errstate(divide="ignore", invalid="ignore"):
         return x.mean(axis=axis) / x.std(axis=axis, ddof=1)
 
@@ -145,11 +143,10 @@ def corrected(rows: list[dict], correction: str) -> list[dict]:
         return rows
     from statsmodels.stats.multitest import multipletests
 
-    method = {"bonf": "bonferroni"}.get(correction, correction)
     for name in ("wilcoxon_p", "tost_p"):
         known = [row for row in rows if not np.isnan(row[name])]
         values = [row[name] for row in known]
-        adjusted = multipletests(values, method=method)[1] if known else []
+        adjusted = multipletests(values, method=correction)[1] if known else []
         for row in rows:
             row[f"{name}_corrected"] = np.nan
         for row, p in zip(known, adjusted, strict=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._export import png_figures
-from ._files import atomic_path
+from ._files import write_file
 from ._report_html import (
     STYLE,
     areas,
@@ -83,19 +83,19 @@ def write_report(
     except ValueError as error:  # nobody is complete: the areas are still worth a report
         summary, why = None, str(error)
     if summary is not None:
-        names = ("by_contrast", "by_method", "pairs", "between_methods", "by_subject")
-        every = {name: getattr(summary, name) for name in names}
-        tables |= {name: one for name, one in every.items() if len(one)}  # no pairs of one method
+        for name in ("by_contrast", "by_method", "pairs", "between_methods", "by_subject"):
+            if len(table := getattr(summary, name)):  # one method has no pairs
+                tables[name] = table
         tables["table"] = summary.table.reset_index()
         figures = _figures(study, slices)
     for name, table in tables.items():
-        _write(out / f"{name}.csv", table.to_csv(index=False, float_format=DIGITS))
+        write_file(out / f"{name}.csv", table.to_csv(index=False, float_format=DIGITS))
     _save_sct(slices, over, out / "csa_sct.csv")
     for name, fig in figures.items():
-        _write(out / f"{name}.html", fig.to_html(include_plotlyjs=True))
+        write_file(out / f"{name}.html", fig.to_html(include_plotlyjs=True))
     pngs, why_no_png = png_figures(figures) if png else ({}, None)
     for name, picture in pngs.items():
-        _write(out / f"{name}.png", picture)
+        write_file(out / f"{name}.png", picture)
     body = [
         f"<h1>{html.escape(title)}</h1>",
         what(study, over),
@@ -109,7 +109,7 @@ def write_report(
     ]
     page = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}"
     page += f"</title><style>{STYLE}</style><body>{''.join(body)}</body></html>"
-    return _write(out / "report.html", page)
+    return write_file(out / "report.html", page)
 
 
 def _figures(study: pd.DataFrame, slices: pd.DataFrame) -> dict[str, go.Figure]:
@@ -149,11 +149,4 @@ def _save_sct(slices: pd.DataFrame, over: Any, path: Path) -> None:
                 one = save_sct_csv(mean, Path(folder) / "one.csv")
                 rows.append(pd.read_csv(one, dtype=str, keep_default_na=False))
     if rows:
-        _write(path, pd.concat(rows).to_csv(index=False))
-
-
-def _write(path: Path, content: str | bytes) -> Path:
-    with atomic_path(path) as temporary:
-        data = content.encode() if isinstance(content, str) else content
-        temporary.write_bytes(data)
-    return path
+        write_file(path, pd.concat(rows).to_csv(index=False))

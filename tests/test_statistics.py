@@ -337,6 +337,22 @@ def test_rater_offsets_are_declared_as_an_input():
         assert not any("an input" in text for text in texts(figure))
 
 
+@pytest.mark.parametrize("contrasts", [["T1w"], ["T1w", "T2w"]])
+def test_a_footnote_is_not_cut_off_where_the_figure_is_narrow(contrasts):
+    from PIL import ImageFont
+
+    study = study_of(people(8), "simulated rater")
+    note = "These are invented areas, of nobody in particular, to see what becomes of a long note."
+    fig = cv.plot_csa_by_contrast(study, contrasts=contrasts, published=True, note=note)
+    lines = texts(fig)[-1].split("<br>")
+    room = fig.layout.width - fig.layout.margin.l
+    assert max(map(ImageFont.load_default(size=11).getlength, lines)) < room
+    assert note in " ".join(lines)
+    plain = cv.plot_csa_by_contrast(study, contrasts=contrasts)
+    added = len(lines) - len(texts(plain)[-1].split("<br>"))
+    assert fig.layout.height - plain.layout.height == pytest.approx(15 * added)
+
+
 def test_agreement_shows_bias_and_limits():
     study = figure_study()
     fig = cv.plot_agreement(study, contrasts=("T1w", "T2w"))

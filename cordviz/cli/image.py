@@ -142,10 +142,11 @@ def demo(
     if image is not None:
         known = known_levels(seg, discs, None)
     table = measure_shape(seg, levels=known)
-    method = f"mask of {method}" + (f" as {contrast}" if contrast else "")
+    by = f"{method} ({contrast})" if contrast else method
+    mask, area = f"{title}: cord mask, {by}", f"{title}: CSA along the cord, {by}"
     figures = {
-        "segmentation": plot_segmentation(img, seg, levels=known, title=f"{title}: {method}"),
-        "csa_profile": plot_csa_profile(table, title=f"{title}: area of {method}"),
+        "segmentation": plot_segmentation(img, seg, levels=known, title=mask),
+        "csa_profile": plot_csa_profile(table, title=area),
     }
     pages = {key: fig.to_html(include_plotlyjs=True) for key, fig in figures.items()}
     pngs, why_no_png = png_figures(figures)

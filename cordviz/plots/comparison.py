@@ -13,7 +13,7 @@ from .._validation import check_choice
 from ..contrasts import shown_name
 from .panels import add_panel, blank_page, mark_sides, on_page, scale_bar, write
 from .phantom import COLOURS, METHODS, OUTLINES, Settings, check_told, phantom_slice
-from .style import CONTOUR_COLOURS, PAGE
+from .style import CONTOUR_COLOURS, INK, PAGE, signed
 from .tiles import CordView, Picture
 
 if TYPE_CHECKING:
@@ -84,17 +84,19 @@ def plot_contrast_explorer(
         found = {m: phantom.outline(shot, m, family).mask for m in METHODS}
         masks = {m: mask for m, mask in found.items() if mask is not None}
         view = CordView(shot.image, {"truth": shot.truth, **masks}, half_mm=HALF_MM)
-        lines = []
-        for key, words in OUTLINES.items():
-            row = table.loc[key]
-            said = f" ({family})" if row["told_contrast"] else ""
-            area = "not found" if np.isnan(row["csa_mm2"]) else f"{row['csa_mm2']:.1f} mm²"
-            if key != "truth" and area != "not found":
-                area += f", {row['error_percent']:+.1f} %".replace("-", "−")
-            words = words.replace("Contrast-s", "S").replace("Contrast-a", "A")  # narrow panels
-            lines.append((COLOURS[key], f"{words}{said}: {area}"))
+        lines = [(COLOURS[key], _said(table.loc[key])) for key in OUTLINES]
         panels.append((shown_name(name), view.mosaic([0], 1), lines))
     return _figure(panels, COLOURS, title)
+
+
+def _said(row: pd.Series) -> str:
+    """Name of an outline, what it was told, its area, and its error if it is not the truth."""
+    name = OUTLINES[row.name].removeprefix("Contrast-").capitalize()  # panels are narrow
+    told = f" ({row['told_contrast']})" if row["told_contrast"] else ""
+    if np.isnan(row["csa_mm2"]):
+        return f"{name}{told}: not found"
+    error = "" if row.name == "truth" else f", {signed(row['error_percent'], 1)} %"
+    return f"{name}{told}: {row['csa_mm2']:.1f} mm²{error}"
 
 
 def plot_comparison(
@@ -191,7 +193,8 @@ def _figure(panels: list[Panel], colours: Mapping[str, str], title: str | None) 
         left, high = GAP + column * (side + GAP), top + row * row_height + SIDES
         scale = side / picture.size_mm[0]
         add_panel(fig, picture, number + 1, (left, high, scale), colours)
-        mark_sides(fig, picture, number + 1, "RL", heading)
+        bold = {"size": 13, "color": INK}
+        mark_sides(fig, picture, number + 1, "RL", f"<b>{heading}</b>", font=bold)
         below = high + picture.size_mm[1] * scale
         scale_bar(fig, (left, below), scale, 5)
         for n, (colour, words) in enumerate(lines):

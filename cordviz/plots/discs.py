@@ -12,7 +12,16 @@ import numpy as np
 from ..images import ImageLike
 from ..levels import disc_name, level_name, read_discs
 from .inputs import load_masked
-from .panels import add_panel, blank_page, in_panel, mark_sides, scale_bar, write
+from .panels import (
+    add_panel,
+    bar_mm,
+    blank_page,
+    in_panel,
+    mark_sides,
+    scale_bar,
+    tick_at_right,
+    write,
+)
 from .style import FAINT, INK
 from .tiles import CordView
 
@@ -91,7 +100,7 @@ def plot_discs(
         marker={"color": YELLOW, "size": 8, "line": {"color": "black", "width": 1}},
         text=[str(k) for k in shown],
         textposition="middle left",
-        textfont={"color": YELLOW, "size": 13},
+        textfont={"color": YELLOW, "size": 13, "shadow": "0 0 3px black, 0 0 3px black"},
         customdata=[disc_name(k) for k in shown],
         hovertemplate="disc %{text}, %{customdata}<extra></extra>",
     )
@@ -103,8 +112,6 @@ def plot_discs(
     for k in shown:
         line = {"color": FAINT, "width": 1, "dash": "dot"}
         fig.add_shape(x0=x[k], x1=end, y0=y[k], y1=y[k], line=line, layer="above")
-        tick = {"xanchor": "left", "font": {"size": 10, "color": FAINT}}
-        write(fig, "–", in_panel(1, end, y[k]), **tick)
-    long = 10 if cut.size_mm[1] < 120 else 20
-    scale_bar(fig, (left, top + cut.size_mm[1] * scale), scale, long)
+        tick_at_right(fig, 1, end, y[k])
+    scale_bar(fig, (left, top + cut.size_mm[1] * scale), scale, bar_mm(cut))
     return fig

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import CONTOUR_COLOURS, FAINT, FONT, INK
+from .style import CONTOUR_COLOURS, FAINT, FONT, INK, WHITE
 from .tiles import Picture
 from .volume import ONE
 
@@ -32,8 +32,7 @@ def blank_page(width: float, height: float, *, title: str | None, **layout: Any)
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0, "autoexpand": False},
             "title": heading,
             "font": {**FONT, "size": 12},
-            "paper_bgcolor": "white",
-            "plot_bgcolor": "white",
+            **WHITE,
             "showlegend": False,
             **layout,
         }
@@ -117,14 +116,27 @@ def mark_first_tile(fig: go.Figure, size_mm: tuple[float, float]) -> None:
         write(fig, letter, in_panel(1, x * size_mm[0], y * size_mm[1]), **ON_IMAGE, **anchor)
 
 
-def mark_sides(fig: go.Figure, picture: Picture, number: int, letters: str, what: str) -> None:
-    """Letters of both sides above a picture, and what it is between them."""
+def mark_sides(
+    fig: go.Figure, picture: Picture, number: int, letters: str, what: str, **style: Any
+) -> None:
+    """Letters of both sides above a picture, and between them what it is, faint or in `style`."""
     width = picture.size_mm[0]
     above = {"yanchor": "bottom", "yshift": 3, "font": {"size": 12}}
     write(fig, letters[0], in_panel(number, 0, 0), xanchor="left", **above)
     write(fig, letters[1], in_panel(number, width, 0), xanchor="right", **above)
     faint = {"font": {"size": 11, "color": FAINT}}
-    write(fig, what, in_panel(number, width / 2, 0), **{**above, **faint})
+    write(fig, what, in_panel(number, width / 2, 0), **{**above, **faint, **style})
+
+
+def bar_mm(cut: Picture) -> float:
+    """Length of a scale bar that suits a cut along the cord."""
+    return 10 if cut.size_mm[1] < 120 else 20
+
+
+def tick_at_right(fig: go.Figure, number: int, x: float, y: float) -> None:
+    """A border of levels beside a panel, in its mm."""
+    small = {"size": 10, "color": FAINT}
+    write(fig, "–", in_panel(number, x, y), xanchor="left", font=small)
 
 
 def scale_bar(fig: go.Figure, corner: tuple[float, float], scale: float, length_mm: float) -> None:

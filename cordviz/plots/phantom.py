@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -157,23 +156,20 @@ class PhantomSlice:
     def __init__(self, subject: Subject, level: float) -> None:
         """Take a person and a place along the cord, as `Subject.slice_scanner` does."""
         self.subject, self.level = subject, level
-        self._scanners: OrderedDict[tuple[float, float], Any] = OrderedDict()
+        self._scanner = lru_cache(SCANNERS)(self._new_scanner)
+
+    def _new_scanner(self, voxel_mm: float, thickness_mm: float) -> Any:
+        return self.subject.slice_scanner(
+            self.level,
+            voxel_mm=(voxel_mm, voxel_mm),
+            thickness_mm=thickness_mm,
+            fov=(FOV_MM, FOV_MM, 10.0),
+        )
 
     def acquire(self, settings: Settings) -> Shot:
         """Scan; ValueError for a timing that no scanner can play out."""
-        grid = settings.voxel_mm, settings.thickness_mm
-        if grid not in self._scanners:
-            self._scanners[grid] = self.subject.slice_scanner(
-                self.level,
-                voxel_mm=(settings.voxel_mm,) * 2,
-                thickness_mm=settings.thickness_mm,
-                fov=(FOV_MM, FOV_MM, 10.0),
-            )
-            if len(self._scanners) > SCANNERS:
-                self._scanners.popitem(last=False)
-        self._scanners.move_to_end(grid)
         switches = {name: name in settings.effects for name in EFFECTS}
-        image, truth = self._scanners[grid].acquire(
+        image, truth = self._scanner(settings.voxel_mm, settings.thickness_mm).acquire(
             settings.contrast,
             seed=settings.scan,
             mt=settings.mt,
@@ -203,15 +199,12 @@ class PhantomSlice:
         import pandas as pd
 
         true = shot.area_mm2(shot.truth)
-        rows: list[dict[str, Any]] = [
-            {"outline": "truth", "told_contrast": "", "csa_mm2": true, "note": ""}
-        ]
+        rows = [("truth", "", true, "")]
         for method in METHODS:
             found = self.outline(shot, method, told)
             area = np.nan if found.mask is None else shot.area_mm2(found.mask)
-            row = {"outline": method, "told_contrast": told, "csa_mm2": area, "note": found.note}
-            rows.append(row | ({"told_contrast": ""} if method == "agnostic" else {}))
-        table = pd.DataFrame(rows)
+            rows.append((method, "" if method == "agnostic" else told, area, found.note))
+        table = pd.DataFrame(rows, columns=["outline", "told_contrast", "csa_mm2", "note"])
         table.insert(3, "error_percent", (table["csa_mm2"] / true - 1) * 100)
         return table
 

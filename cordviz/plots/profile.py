@@ -10,7 +10,7 @@ import numpy as np
 
 from .._validation import check_choice
 from ..levels import level_name
-from .style import FAINT, FONT, LINE_COLOURS
+from .style import AXIS, FONT, LINE_COLOURS, VALUE_AXIS, WHITE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,8 @@ def plot_csa_profile(
     """
     import plotly.graph_objects as go
 
-    check_choice("all" if sex is None else sex, ("all", "F", "M"), "sex")
+    group = "all" if sex is None else sex
+    check_choice(group, ("all", "F", "M"), "sex")
     tables = dict(table) if isinstance(table, Mapping) else {"CSA": table}
     if not tables:
         raise ValueError("Expected at least one table, got an empty mapping.")
@@ -81,32 +82,22 @@ def plot_csa_profile(
     bands = _bands_of(next(iter(curves.values())))
     fig = go.Figure()
     if norms and bands:
-        _add_norms(fig, bands, "all" if sex is None else sex)
+        _add_norms(fig, bands, group)
     for number, (name, curve) in enumerate(curves.items()):
-        colour = LINE_COLOURS[number % len(LINE_COLOURS)]
-        _add_curve(fig, curve, name, colour)
+        _add_curve(fig, curve, name, LINE_COLOURS[number % len(LINE_COLOURS)])
     _mark_bands(fig, bands)
     zero = "C2–C3 border" if at_border else "top of the mask"
-    axis = {
-        "showgrid": False,
-        "zeroline": False,
-        "ticks": "outside",
-        "tickcolor": FAINT,
-        "linecolor": FAINT,
-        "showline": True,
-    }
     fig.update_layout(
         width=860,
         height=430,
         title={"text": title, "x": 0.02, "y": 0.96} if title else None,
         font={**FONT, "size": 13},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
+        **WHITE,
         margin={"l": 64, "r": 20, "t": 96 if title else 66, "b": 56},
         legend={"orientation": "h", "x": 0, "y": 1.08, "yanchor": "bottom"},
         hovermode="closest",
-        xaxis={**axis, "title": f"distance below the {zero} along the cord (mm)"},
-        yaxis={**axis, "title": "CSA (mm²)", "showgrid": True, "gridcolor": "#E3E7EA"},
+        xaxis={**AXIS, "title": f"distance below the {zero} along the cord (mm)"},
+        yaxis={**VALUE_AXIS, "ticks": "outside", "title": "CSA (mm²)"},
     )
     return fig
 
@@ -149,10 +140,7 @@ def _bands_of(curve: pd.DataFrame) -> dict[int, tuple[float, float]]:
     for level in sorted({int(level) for level in curve["level"].dropna() if level > 0}):
         part = curve[curve["level"] == level]
         half = part["length_mm"] / 2
-        bands[level] = (
-            float((part["x_mm"] - half).min()),
-            float((part["x_mm"] + half).max()),
-        )
+        bands[level] = (part["x_mm"] - half).min(), (part["x_mm"] + half).max()
     return bands
 
 
@@ -201,11 +189,11 @@ def _add_curve(fig: go.Figure, curve: pd.DataFrame, name: str, colour: str) -> N
     near = curve[level.isin([2, 3]) & area.notna()]
     text = name
     if {2, 3} <= set(near["level"]):
-        mean = float(near["area_mm2"].mean())
+        mean = near["area_mm2"].mean()
         text = f"{name}: C2–C3 mean {mean:.1f} mm²"
         half = near["length_mm"] / 2
         fig.add_scatter(
-            x=[float((near["x_mm"] - half).min()), float((near["x_mm"] + half).max())],
+            x=[(near["x_mm"] - half).min(), (near["x_mm"] + half).max()],
             y=[mean, mean],
             mode="lines",
             line={"color": colour, "width": 1.5, "dash": "dash"},

@@ -14,11 +14,13 @@ from .inputs import levels_by_slice, load_masked
 from .panels import (
     ON_IMAGE,
     add_panel,
+    bar_mm,
     blank_page,
     in_panel,
     mark_first_tile,
     mark_sides,
     scale_bar,
+    tick_at_right,
     write,
 )
 from .style import FAINT, PAGE
@@ -112,8 +114,7 @@ def plot_segmentation(
     _mark_slices(fig, {k: row_of[k] for k in shown if k in row_of})
     _mark_levels(fig, coronal, row_of, level_of)
     scale_bar(fig, (left, top + axial.size_mm[1] * axial_scale), axial_scale, 10)
-    long = 10 if sagittal.size_mm[1] < 120 else 20
-    scale_bar(fig, (start, top + sagittal.size_mm[1] * scale), scale, long)
+    scale_bar(fig, (start, top + sagittal.size_mm[1] * scale), scale, bar_mm(sagittal))
     corner = {"xref": "x3 domain", "x": 1, "xanchor": "right", "yref": "y3 domain", "y": 0}
     faint = {"font": {"size": 11, "color": FAINT}, "yanchor": "top", "yshift": -8}
     write(fig, "cuts follow the cord's centre", corner, **faint)
@@ -191,5 +192,4 @@ def _mark_levels(
         beside = {"xanchor": "left", "xshift": 12, "font": {"size": 12}}
         write(fig, level_name(level), in_panel(3, width, float(np.mean(at))), **beside)
         for edge in {min(at) - half, max(at) + half}:
-            tick = {"xanchor": "left", "font": {"size": 10, "color": FAINT}}
-            write(fig, "–", in_panel(3, width, edge), **tick)
+            tick_at_right(fig, 3, width, edge)

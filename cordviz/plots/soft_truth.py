@@ -132,7 +132,7 @@ def _draw(steps: _Steps, title: str | None) -> go.Figure:
     sizes = (tile, tile, tile * (LARGE if count > 3 else 1), tile)
     rows = [top + sum(sizes[:row]) + row * BETWEEN for row in range(4)]
     right = LEFT + count * (tile + GAP) - GAP
-    fig = blank_page(right + (16 if count > 3 else 64), rows[-1] + tile + 44, title=title)
+    fig = blank_page(right + (16 if count > 3 else 64), rows[-1] + tile + 54, title=title)
     number = 0
 
     def put(picture: Picture, left: float, row: int, under: str, colour: int = 0) -> None:
@@ -177,7 +177,7 @@ def _draw(steps: _Steps, title: str | None) -> go.Figure:
             large = {"font": {"size": 20, "color": FAINT}, "xanchor": "center"}
             write(fig, "↓", arrow, yanchor="middle", **large)
     px_per_mm = tile / max(steps.soft[steps.names[0]].size_mm)
-    scale_bar(fig, (LEFT, rows[-1] + tile + 8), px_per_mm, 10)
+    scale_bar(fig, (LEFT, rows[-1] + tile + 18), px_per_mm, 10)
     return fig
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
+NARROWEST = 460  #: px; a title and a line of a footnote want some room
+
 
 def plot_csa_by_contrast(
     study: pd.DataFrame,
@@ -77,7 +79,7 @@ def plot_csa_by_contrast(
     value = AREAS[area]
     kept, counts = complete_cases(study, value, contrasts)
     methods, names = (list(dict.fromkeys(kept[column])) for column in ("method", "contrast"))
-    page = min(PAGE, 80 + len(methods) * max(62 * len(names), 200))
+    page = min(PAGE, max(NARROWEST, 80 + len(methods) * max(62 * len(names), 200)))
     fig, places = method_panels(methods, page, title)
     truth = kept["truth_mm2"].mean() if "truth_mm2" in kept else float("nan")
     for method, place in zip(methods, places, strict=True):
@@ -93,9 +95,11 @@ def plot_csa_by_contrast(
             add_published(fig, names, method, place)
         dashes = {"color": INK, "width": 1.2, "dash": "dash"}
         fig.add_hline(line, line=dashes, layer="below", **place)
-    fig.update_xaxes(tickvals=list(range(len(names))), ticktext=[shown_name(n) for n in names])
     fig.update_xaxes(
-        range=[-0.6, len(names) - 0.4], tickangle=0 if fig.layout.width < PAGE else -40
+        tickvals=list(range(len(names))),
+        ticktext=[shown_name(name) for name in names],
+        tickangle=0 if page < PAGE else -40,
+        range=[-0.6, len(names) - 0.4],
     )
     fig.update_yaxes(title="CSA (mm²)", col=1)
     what = "true mean" if np.isfinite(truth) else "mean of all contrasts"

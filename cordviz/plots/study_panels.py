@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import FAINT, FONT, INK, faded
+from .style import AXIS, FAINT, FONT, INK, VALUE_AXIS, WHITE, faded, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,8 @@ PUBLISHED = {
 }  # fmt: skip
 GHOST = "#9AA5AD"
 BOTTOM, HEAD = 62, 34  #: px below the lowest panel, for the axis; above each, for text
+LEFT, RIGHT = 64, 16  #: px beside the panels
+LETTER = 6.3  #: px of a letter of a footnote, on average in the widest font
 FEWEST_FOR_VIOLIN = 5  #: fewer points have no shape
 RATER = "simulated rater"  #: how names of methods start that put offsets in
 
@@ -41,7 +44,7 @@ def method_panels(
 
     columns = 2 if len(methods) == 4 else min(len(methods), 3)
     rows = -(-len(methods) // columns)
-    top, left, height = HEAD + 30 + (36 if title else 0), 64, 320
+    top, height = HEAD + 30 + (36 if title else 0), 320
     between = BOTTOM + HEAD + 36
     size = (page, top + BOTTOM + rows * height + (rows - 1) * between)
     fig = make_subplots(
@@ -49,21 +52,19 @@ def method_panels(
         columns,
         subplot_titles=methods,
         shared_yaxes="all",
-        horizontal_spacing=18 / (size[0] - left - 16),
+        horizontal_spacing=18 / (size[0] - LEFT - RIGHT),
         vertical_spacing=between / (size[1] - top - BOTTOM),
     )
-    axis = {"showgrid": False, "zeroline": False, "showline": True, "linecolor": FAINT}
-    fig.update_xaxes(**axis, ticks="outside", tickcolor=FAINT)
-    fig.update_yaxes(**{**axis, "showgrid": True, "gridcolor": "#E3E7EA"})
+    fig.update_xaxes(**AXIS)
+    fig.update_yaxes(**VALUE_AXIS)
     fig.update_annotations(font_size=14, yshift=HEAD)
     fig.update_layout(
         width=size[0],
         height=size[1],
         title={"text": title, "x": 0.02, "y": 1 - 22 / size[1], "yanchor": "middle"},
         font={**FONT, "size": 13},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        margin={"l": left, "r": 16, "t": top, "b": BOTTOM},
+        **WHITE,
+        margin={"l": LEFT, "r": RIGHT, "t": top, "b": BOTTOM},
         hovermode="closest",
         showlegend=False,
     )
@@ -104,12 +105,7 @@ def add_contrast(
     fig.add_scatter(
         x=[at],
         y=[mean],
-        error_y={
-            "array": [0 if np.isnan(sd) else sd],
-            "width": 5,
-            "color": INK,
-            "thickness": 1.6,
-        },
+        error_y={"array": [np.nan_to_num(sd)], "width": 5, "color": INK, "thickness": 1.6},
         marker={"symbol": "line-ew-open", "size": 16, "color": INK, "line": {"width": 2.4}},
         mode="markers",
         hovertemplate=f"mean {mean:.2f}, SD {sd:.2f} mm²<extra></extra>",
@@ -158,6 +154,7 @@ def add_differences(
     mean, difference = (first + second) / 2, first - second
     bias, sd, n = float(difference.mean()), float(difference.std()), len(difference)
     half = sd / np.sqrt(n) * stats.t.ppf(0.975, n - 1)
+    low, high = bias - 1.96 * sd, bias + 1.96 * sd
     fig.add_scatter(
         x=mean,
         y=difference,
@@ -169,13 +166,10 @@ def add_differences(
     )
     fig.add_hrect(bias - half, bias + half, fillcolor=faded(colour, 0.2), line_width=0, **place)
     fig.add_hline(0, line={"color": "#C4CCD2", "width": 1}, **place)
-    for value, dash in ((bias, "solid"), (bias - 1.96 * sd, "dash"), (bias + 1.96 * sd, "dash")):
-        line = {"color": colour if dash == "solid" else FAINT, "width": 1.6, "dash": dash}
-        fig.add_hline(value, line=line, **place)
-    text = (
-        f"bias {_signed(bias)} [{_signed(bias - half)}, {_signed(bias + half)}]"
-        f"<br>limits {_signed(bias - 1.96 * sd)} to {_signed(bias + 1.96 * sd)}"
-    )
+    for value, hue, dash in ((bias, colour, "solid"), (low, FAINT, "dash"), (high, FAINT, "dash")):
+        fig.add_hline(value, line={"color": hue, "width": 1.6, "dash": dash}, **place)
+    texts = (signed(value, 2) for value in (bias, bias - half, bias + half, low, high))
+    text = "bias {} [{}, {}]<br>limits {} to {}".format(*texts)
     top = {"x": 0.5, "y": 1, "yanchor": "bottom", "font": {"size": 11}, "showarrow": False}
     fig.add_annotation(text=text, **top, **place)
     fig.layout.annotations[-1].xref += " domain"
@@ -188,14 +182,11 @@ def footnote(fig: go.Figure, methods: list[str], lines: list[str | None]) -> Non
     """Write what a reader must know below the figure; rater offsets are always declared."""
     if any(method.startswith(RATER) for method in methods):
         lines = [*lines, "Offsets of simulated raters are an input, not a finding."]
-    told = [line for line in lines if line]
+    letters = int((fig.layout.width - LEFT - RIGHT) / LETTER)
+    told = [part for line in lines if line for part in textwrap.wrap(line, letters)]
     room = 15 * len(told) + 8
     fig.layout.height += room
     fig.layout.margin.b += room
     text = {"text": "<br>".join(told), "font": {"size": 11, "color": FAINT}, "align": "left"}
     place = {"xref": "paper", "yref": "paper", "x": 0, "y": 0, "yshift": -BOTTOM}
     fig.add_annotation(**text, **place, xanchor="left", yanchor="top", showarrow=False)
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")

@@ -6,7 +6,23 @@ CONTOUR_COLOURS = ("#FFA300", "#56B4E9", "#2FD6A0", "#F0E442", "#F28CC0")
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8A6D00")
 INK, FAINT = "#26323B", "#87929B"
 PAGE = 900  #: widest figure in px: fits a notebook on a laptop
+#: Axes of charts; values are read along the light lines of the y axis.
+AXIS = {
+    "showgrid": False,
+    "zeroline": False,
+    "showline": True,
+    "linecolor": FAINT,
+    "ticks": "outside",
+    "tickcolor": FAINT,
+}
+VALUE_AXIS = {**AXIS, "ticks": "", "showgrid": True, "gridcolor": "#E3E7EA"}
+WHITE = {"paper_bgcolor": "white", "plot_bgcolor": "white"}
 FONT = {"family": "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif", "color": INK}
+
+
+def signed(value: float, digits: int) -> str:
+    """Write a number with its sign, zero with a plus."""
+    return f"{value:+z.{digits}f}".replace("-", "−")
 
 
 def faded(colour: str, alpha: float) -> str:

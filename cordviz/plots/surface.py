@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from nibabel.affines import apply_affine, voxel_sizes
 
 from ..centerline import mask_in_las, slice_centres
-from ..images import ImageLike, read_image
+from ..images import ImageLike
 from ..levels import level_name
 from ..morphometry import measure_shape
-from .inputs import levels_by_slice, load_masked
+from .inputs import load_masked
 from .style import FAINT, FONT
 
 if TYPE_CHECKING:
@@ -78,10 +79,11 @@ def cord_surface(seg: ImageLike, *, levels: ImageLike | None = None) -> Surface:
     data, affine = mask_in_las(seg)
     data = np.asarray(data, np.float32)
     slices, centres, _ = slice_centres(data)
-    spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     angle = np.linspace(0, 2 * np.pi, ANGLES + 1)
     ray_mm = np.arange(0, REACH_MM, STEP_MM)
-    direction = np.stack([np.cos(angle), np.sin(angle)]) / spacing[:2, None]  # voxels per mm
+    direction = (
+        np.stack([np.cos(angle), np.sin(angle)]) / voxel_sizes(affine)[:2, None]
+    )  # voxels per mm
     rings = np.empty((len(slices), ANGLES + 1, 3))
     for ring, k, centre in zip(rings, slices, centres, strict=True):
         along = centre[:2, None, None] + direction[..., None] * ray_mm  # (2, angles, steps)
@@ -92,16 +94,13 @@ def cord_surface(seg: ImageLike, *, levels: ImageLike | None = None) -> Surface:
         edge_mm = np.maximum(out.argmax(axis=1), 1) * STEP_MM - STEP_MM / 2
         ring[:, :2] = (centre[:2, None] + direction * edge_mm).T
         ring[:, 2] = k
-    table = measure_shape(seg, levels=levels).set_index("slice")
-    level = np.array(levels_by_slice(levels, read_image(seg)) or np.zeros(data.shape[2], int))
-    matrix, origin = affine[:3, :3], affine[:3, 3]
-    middles = np.column_stack([np.asarray(centres)[:, :2], slices])
+    table = measure_shape(seg, levels=levels).set_index("slice").loc[slices]
     return Surface(
         slices,
-        rings @ matrix.T + origin,
-        middles @ matrix.T + origin,
-        table["area_mm2"].reindex(slices).to_numpy(float),
-        level[slices],
+        apply_affine(affine, rings),
+        apply_affine(affine, np.column_stack([centres, slices])),
+        table["area_mm2"].to_numpy(float),
+        table["level"].fillna(0).to_numpy(int),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, map_coordinates
 
 from .volume import ONE, ROOM_MM, Volume
 
@@ -66,10 +66,9 @@ class CordView:
     def _window(self) -> tuple[np.ndarray, np.ndarray]:
         """Black and white point of every slice, smooth along the cord: coils fade towards ends."""
         tiles = [self._axial(self.data, int(k)) for k in self.slices]
-        points = np.array([np.quantile(tile, (0.01, 0.99)) for tile in tiles]).T
-        sigma = WINDOW_MM / self.spacing[2]
+        points = np.quantile(tiles, (0.01, 0.99), axis=(1, 2))
+        low, high = gaussian_filter1d(points, WINDOW_MM / self.spacing[2], mode="nearest")
         every = np.arange(self.data.shape[2])
-        low, high = (gaussian_filter1d(p, sigma, mode="nearest") for p in points)
         return np.interp(every, self.slices, low), np.interp(every, self.slices, high)
 
     def mosaic(self, slices: Sequence[int], columns: int) -> Picture:
@@ -107,16 +106,13 @@ class CordView:
         rows = np.arange(min(self.slices[-1] + pad, self.data.shape[2] - 1), bottom - 1, -1)
         along = 1 - across
         columns = self.columns(across, half_mm or self.half_mm + 2)
-        at = np.clip(self.centres[rows, across], 0, self.data.shape[across] - 1)
-        first = np.minimum(at.astype(int), max(self.data.shape[across] - 2, 0))
-        second = np.minimum(first + 1, self.data.shape[across] - 1)
-        weight = (at - first)[:, None]
+        depth = np.broadcast_to(rows[:, None], (rows.size, columns.size))
+        centre = np.broadcast_to(self.centres[rows, across, None], depth.shape)
+        beside = np.broadcast_to(columns, depth.shape)
+        places = (centre, beside, depth) if across == 0 else (beside, centre, depth)
 
         def sample(volume: np.ndarray) -> np.ndarray:
-            swapped = np.moveaxis(volume, across, 0)  # (across, along, slices)
-            near = swapped[first[:, None], columns, rows[:, None]]
-            far = swapped[second[:, None], columns, rows[:, None]]
-            return near * (1 - weight) + far * weight
+            return map_coordinates(volume, places, output=float, order=1, mode="nearest")
 
         # Rows are slabs as thick as the slice: repeated, so that contours keep to them too.
         times = max(round(float(self.spacing[2])), 1)
@@ -133,27 +129,18 @@ class CordView:
 
     def _axial(self, volume: np.ndarray, k: int) -> np.ndarray:
         """One tile, shape (rows: anterior to posterior, columns: right to left); 0 outside."""
-        x, y = (
-            round(float(centre)) + np.arange(-n, n + 1)
-            for centre, n in zip(self.centres[k], self._half_voxels, strict=True)
-        )
-        inside = np.ix_(
-            (x >= 0) & (x < volume.shape[0]),
-            (y >= 0) & (y < volume.shape[1]),
-        )
+        centre = self.centres[k].round().astype(int)
+        half = np.maximum((self.half_mm / self.spacing[:2]).round().astype(int), 1)
+        x, y = (np.arange(c - n, c + n + 1) for c, n in zip(centre, half, strict=True))
+        in_x, in_y = (x >= 0) & (x < volume.shape[0]), (y >= 0) & (y < volume.shape[1])
         tile = np.zeros((x.size, y.size), np.float32)
-        tile[inside] = volume[..., k][np.ix_(x[inside[0].ravel()], y[inside[1].ravel()])]
+        tile[np.ix_(in_x, in_y)] = volume[..., k][np.ix_(x[in_x], y[in_y])]
         return tile[:, ::-1].T
-
-    @property
-    def _half_voxels(self) -> tuple[int, int]:
-        across, along = (max(round(self.half_mm / float(s)), 1) for s in self.spacing[:2])
-        return across, along
 
 
 def _arrange(tiles: list[np.ndarray], columns: int, blank: float) -> np.ndarray:
     tiles = [*tiles, *[np.full_like(tiles[0], blank)] * (-len(tiles) % columns)]
-    return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
+    return np.block([tiles[i : i + columns] for i in range(0, len(tiles), columns)])
 
 
 def _to_bytes(values: np.ndarray, one: int) -> np.ndarray:

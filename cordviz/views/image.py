@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .._validation import check_choice
 from ..images import ImageLike, load_image, read_image
 from ..plots.inputs import levels_by_slice, load_masked
 from ..plots.volume import CROP_MM, Volume
@@ -168,11 +167,15 @@ def view_csa(
     from ..widgets.traits import checked
 
     image, masks = load_masked(img, seg)
-    names = levels_by_slice(levels, image)
-    check_choice("all" if sex is None else sex, ("all", "F", "M"), "sex")
     start = {} if slice is None else {"slice": slice}
-    volume = Volume.of(image, masks, crop_mm=CROP_MM)
-    viewer = checked(SliceViewer, volume, levels=names, height=320, opacity=0.15, **start)
+    viewer = checked(
+        SliceViewer,
+        Volume.of(image, masks, crop_mm=CROP_MM),
+        levels=levels_by_slice(levels, image),
+        height=320,
+        opacity=0.15,
+        **start,
+    )
     curve = checked(
         CsaCurve,
         masks,
