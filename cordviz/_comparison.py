@@ -32,7 +32,7 @@ _AREAS = ("csa_mm2", "csa_hard_mm2", "truth_mm2", "n_slices", "n_missing")
 AGNOSTIC = ("agnostic",)
 #: What a mask and a row depend on besides their input: a changed method never meets old results.
 _SEGMENT = ("segmentation/**/*.py", "images.py", "_series.py", "contrasts.py")
-_MEASURE = ("morphometry/*.py", "centerline.py", "levels.py")
+_MEASURE = ("morphometry/*.py", "centerline.py", "levels.py", "images.py")
 _OWN = ("_comparison.py", "_sessions.py", "simulation/*.py")
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from importlib import import_module
 from pathlib import Path
 
 import nibabel as nib
@@ -364,6 +365,18 @@ def test_changed_weights_never_meet_old_masks(monkeypatch):
     _comparison.code_hash.cache_clear()
     assert after["propseg"] == hashes["propseg"]
     assert after["agnostic"] != hashes["agnostic"]
+
+
+@pytest.mark.parametrize(
+    "module", ["morphometry.measure", "morphometry.convexity", "centerline", "levels", "images"]
+)
+def test_changed_code_never_meets_old_areas(module, monkeypatch):
+    fingerprint = _comparison.code_hash.__wrapped__
+    before = fingerprint(*_comparison._MEASURE)
+    source = Path(import_module(f"cordviz.{module}").__file__)
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda p: b"new" if p == source else read(p))
+    assert fingerprint(*_comparison._MEASURE) != before
 
 
 def test_killed_half_way_it_goes_on_where_it_was(pair, tmp_path):
