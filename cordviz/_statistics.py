@@ -60,9 +60,11 @@ def complete_cases(
             f"None of {people} subjects has every contrast under every method (missing: {worst}). "
             "Leave out a contrast (contrasts=…) or a method; the column error says why."
         )
-    order = {"method": pd.Index(study["method"].unique()), "contrast": pd.Index(names)}
+    order = {"method": list(dict.fromkeys(study["method"])), "contrast": names}
     kept = rows[rows["subject"].isin(whole)].sort_values(
-        list(order), key=lambda column: order[column.name].get_indexer(column), ignore_index=True
+        list(order),
+        key=lambda column: column.map(order[str(column.name)].index),
+        ignore_index=True,
     )
     why = "" if len(whole) == people else " (the others lack a contrast under some method)"
     return kept, f"{len(whole)} of {people} subjects kept{why}."

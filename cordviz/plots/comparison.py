@@ -80,22 +80,22 @@ def plot_contrast_explorer(
     for name in [contrast] if isinstance(contrast, str) else contrast:
         shot = phantom.acquire(Settings.of(name, **settings))
         family = phantom.suggest(shot).family if told == "auto" else told
-        table = phantom.table(shot, family).set_index("outline")
         found = {m: phantom.outline(shot, m, family).mask for m in METHODS}
         masks = {m: mask for m, mask in found.items() if mask is not None}
         view = CordView(shot.image, {"truth": shot.truth, **masks}, half_mm=HALF_MM)
-        lines = [(COLOURS[key], _said(table.loc[key])) for key in OUTLINES]
+        rows = phantom.table(shot, family).to_dict("records")
+        lines = [(COLOURS[row["outline"]], _said(row)) for row in rows]
         panels.append((shown_name(name), view.mosaic([0], 1), lines))
     return _figure(panels, COLOURS, title)
 
 
-def _said(row: pd.Series) -> str:
+def _said(row: Mapping[Any, Any]) -> str:
     """Name of an outline, what it was told, its area, and its error if it is not the truth."""
-    name = OUTLINES[row.name].removeprefix("Contrast-").capitalize()  # panels are narrow
+    name = OUTLINES[row["outline"]].removeprefix("Contrast-").capitalize()  # panels are narrow
     told = f" ({row['told_contrast']})" if row["told_contrast"] else ""
     if np.isnan(row["csa_mm2"]):
         return f"{name}{told}: not found"
-    error = "" if row.name == "truth" else f", {signed(row['error_percent'], 1)} %"
+    error = "" if row["outline"] == "truth" else f", {signed(row['error_percent'], 1)} %"
     return f"{name}{told}: {row['csa_mm2']:.1f} mm²{error}"
 
 
