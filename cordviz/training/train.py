@@ -108,18 +108,22 @@ def _train(
             for group in optimizer.param_groups:
                 group["lr"] = plan["rate"] * _schedule(step, plan["steps"])
             late = step >= CONSTANT * plan["steps"]
+            twins = late and plan.get("twins", False)
+            each = 2 if twins else 1
             picked = torch.multinomial(
-                odds[int(late)], plan["batch"], replacement=True, generator=generator
-            )
+                odds[int(late)], plan["batch"] // each, replacement=True, generator=generator
+            ).repeat_interleave(each)
             image, cord, canal = (stored[k][picked].float() for k in ("image", "truth", "canal"))
             x, truth = synthesize(
                 image, cord / 255, canal / 255, size=PATCH, generator=generator,
                 any_contrast=plan.get("any_contrast", True),
-                natural=natural[int(late)],
+                natural=natural[int(late)], twins=twins,
             )  # fmt: skip
             with torch.autocast(device.type, torch.bfloat16, enabled=plan.get("bfloat16", True)):
                 logits = network(x)
             loss = soft_loss(logits.float(), truth)
+            if twins:
+                loss = loss + area_loss(logits.float(), truth)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -154,21 +158,28 @@ def follow(average: Network, network: Network, decay: float) -> None:
 
 
 def soft_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Cross-entropy with soft targets, whose minimum is the expected fraction, overlap and area.
+    """Cross-entropy with soft targets, whose minimum is the expected fraction, plus overlap.
 
     The overlap has squared denominators: unlike the usual soft Dice it is best where the output
-    equals a soft target, and does not push fractions to 0 and 1. The last term is the relative
-    error of the area, squared: small errors of one sign all around the edge are what CSA suffers
-    from, and the other two hardly feel them.
+    equals a soft target, and does not push fractions to 0 and 1.
     """
     p = logits.sigmoid()
     both = (p * truth).sum(dim=(1, 2, 3))
     each = (p * p).sum(dim=(1, 2, 3)) + (truth * truth).sum(dim=(1, 2, 3))
     overlap = 1 - (2 * both + 5) / (each + 5)
+    return 10 * F.binary_cross_entropy_with_logits(logits, truth) + overlap.mean()
+
+
+def area_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Squared relative error of the area of twins, and of the difference between both.
+
+    Small errors of one sign all around the edge are what CSA suffers from, and `soft_loss` hardly
+    feels them. Twins differ in the size of the cord alone: a network that guesses the usual size
+    where the edge is hard to see is right on average and still loses part of the difference.
+    """
     area = truth.sum(dim=(1, 2, 3))
-    error = (p.sum(dim=(1, 2, 3)) - area) / (area + 100)  # pixels: half of a cord
-    edge = 10 * F.binary_cross_entropy_with_logits(logits, truth)
-    return edge + (overlap + 4 * error**2).mean()
+    error = (logits.sigmoid().sum(dim=(1, 2, 3)) - area) / (area + 100)  # pixels: half of a cord
+    return 4 * error.square().mean() + 40 * (error[::2] - error[1::2]).square().mean()
 
 
 def find_recipe(name: str) -> Path:
