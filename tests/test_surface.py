@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cordviz.plots.surface import cord_surface, plot_3d
-from cordviz.views import view_3d
+from cordviz.views import view_3d, view_segmentation
 
 SPACING = (0.8, 0.6, 2.5)
 RADII_MM = (6.0, 4.0)
@@ -85,6 +85,19 @@ def test_the_view_holds_image_and_masks_as_small_nifti_files(tube):
     assert (view.cut, view.azimuth) == ("axial", 30)
     assert view.scene.scene.render_azimuth == 30
     assert len(str(view.scene.get_state())) < 20_000  # NiiVue's 5 MB are sent, not kept
+
+
+def test_masks_have_the_colours_of_their_contours(tube):
+    masks = dict.fromkeys("abcdef", tube[1])
+    view, sent = view_3d(tube[0], masks), []
+    view.scene.send = lambda content, buffers=None: sent.append(content)
+    view.scene._handle_custom_msg({"wants": "colours"}, [])
+    assert sent.pop() == {"kind": "colours"}  # what a page waits for, after the colours
+    maps = dict(one["data"] for one in sent)
+    contours = view_segmentation(tube[0], masks).colours
+    for volume, colour in zip(view.scene.volumes[1:], contours.values(), strict=True):
+        full = [maps[volume.colormap.lower()][channel][-1] for channel in "RGB"]
+        assert full == [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
 
 
 def test_python_and_page_agree_on_where_it_is_seen_from(tube):

@@ -9,12 +9,11 @@ class Comparison extends ChartView {
     super(model);
     this.volumes = {};
     this.build(el);
-    const listen = (names, act) => Object.fromEntries(names.map((name) => [`change:${name}`, act]));
     this.listen({
-      ...listen(["subject", "_case"], () => this.fresh()),
-      ...listen(["contrasts", "methods", "contrast", "position_mm", "area"], () => this.later()),
-      ...listen(["_curves"], () => this.drawCurves()),
-      ...listen(["_violins"], () => this.drawViolins()),
+      ...this.onChange(["subject", "_case"], () => this.fresh()),
+      ...this.onChange(["contrasts", "methods", "contrast", "position_mm", "area"], () => this.later()),
+      "change:_curves": () => this.drawCurves(),
+      "change:_violins": () => this.drawViolins(),
       "msg:custom": (message, buffers) => this.receive(message, buffers),
     });
     this.observer = new ResizeObserver(() => this.resize());
@@ -71,8 +70,7 @@ class Comparison extends ChartView {
 
   build(el) {
     const { subjects, contrasts, methods, names, colours, dashes, still } = this.about;
-    this.picker = make("select", { "aria-label": "Person", onchange: () => this.set({ subject: this.picker.value }) },
-      ...subjects.map((name) => make("option", { value: name }, name)));
+    this.picker = chooser("Person", subjects.map((name) => [name, name]), (subject) => this.set({ subject }));
     const person = subjects.length > 1
       ? [make("label", { class: "cordviz-label" }, "Person", this.picker),
          button("◀", "Person before", () => this.walk(-1)), button("▶", "Person after", () => this.walk(1))]
@@ -81,8 +79,7 @@ class Comparison extends ChartView {
       () => this.toggle("contrasts", name), { "data-contrast": name }));
     this.methodChips = methods.map((name) =>
       chip(name, colours[name], () => this.toggle("methods", name), { "data-method": name }));
-    this.areas = make("select", { "aria-label": "What is measured", onchange: () => this.set({ area: this.areas.value }) },
-      make("option", { value: "soft" }, "Soft mask"), make("option", { value: "hard" }, "Threshold 0.5"));
+    this.areas = chooser("What is measured", [["soft", "Soft mask"], ["hard", "Threshold 0.5"]], (area) => this.set({ area }));
     const bar = make("div", { class: "cordviz-bar", role: "toolbar", "aria-label": "What is compared" },
       ...person, make("span", { class: "cordviz-label" }, "Contrasts"), ...this.contrastChips,
       make("span", { class: "cordviz-label" }, "Methods"), ...this.methodChips, this.areas);
@@ -108,13 +105,11 @@ class Comparison extends ChartView {
     this.violins = make("div", { class: "cordviz-chart", "data-chart": "violins" });
     this.note = make("div", { class: "cordviz-hint" });
     this.table = make("table", { class: "cordviz-areas cordviz-compared" });
-    this.status = make("div", { class: "cordviz-status" }, "Waiting for the kernel …");
-    this.root = make("div", {
-      class: "cordviz-viewer cordviz-explorer cordviz-comparison", role: "group", "aria-label": "Comparison of contrasts and methods",
-      "data-state": "waiting", "data-charts": "waiting", "data-lm-suppress-shortcuts": "true",
+    this.mount(el, {
+      class: "cordviz-viewer cordviz-explorer cordviz-comparison", role: "group",
+      "aria-label": "Comparison of contrasts and methods", "data-charts": "waiting",
     }, bar, this.stage, make("div", { class: "cordviz-bar cordviz-travel" }, this.slider, this.number),
-      make("div", { class: "cordviz-halves" }, this.curves, this.table), this.violins, this.note, this.status);
-    el.append(this.root);
+      make("div", { class: "cordviz-halves" }, this.curves, this.table), this.violins, this.note);
   }
 
   /** Controls show what the traits are. */

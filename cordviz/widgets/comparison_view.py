@@ -14,9 +14,10 @@ from .._study_images import StudyImages
 from .._validation import check_choice
 from ..contrasts import shown_name
 from ..plots import plot_csa_by_contrast, plot_csa_profile
-from ..plots.style import CONTOUR_COLOURS, faded
+from ..plots.style import faded
 from ..plots.volume import Volume
-from .csa_curve import HUES, page_figure, plotly_code
+from .charts import page_figure, plotly_code
+from .colours import HUES, cycled
 from .slice_viewer import source
 from .stills import show_with_still
 from .stills.study import comparison_png
@@ -76,8 +77,8 @@ class ComparisonView(anywidget.AnyWidget):
             "contrasts": contrasts,
             "methods": methods,
             "names": {name: shown_name(name) for name in contrasts},
-            "colours": _cycle(methods, CONTOUR_COLOURS),
-            "dashes": _cycle(contrasts, DASHES),
+            "colours": cycled(methods),
+            "dashes": cycled(contrasts, DASHES),
             "still": f"cordviz-{uuid.uuid4().hex}",
         }
         subject = traits.pop("subject", images.subjects[0])
@@ -162,7 +163,7 @@ class ComparisonView(anywidget.AnyWidget):
             self._curves = {}
             return
         fig = plot_csa_profile(tables, norms=False)
-        hues, dashes = _cycle(self.images.methods, HUES), self._about["dashes"]
+        hues, dashes = cycled(self.images.methods, HUES), self._about["dashes"]
         for trace in fig.data:
             contrast, method = belongs.get(trace.legendgroup, ("", ""))
             trace.showlegend = False  # hues and dashes stand beside the names
@@ -171,13 +172,11 @@ class ComparisonView(anywidget.AnyWidget):
             elif method:
                 trace.line.update(color=hues[method], dash=dashes[contrast], width=1.8)
                 trace.meta = {"contrast": contrast, "method": method}
-        fig.update_layout(showlegend=False, hovermode="closest", dragmode=False)
-        fig.update_layout(width=None, height=320, autosize=True, template=None, font_size=12)
-        fig.update_layout(margin={"t": 40, "b": 46, "r": 12, "l": 56})
-        fig.update_xaxes(title_font_size=12)
-        fig.update_yaxes(title_font_size=12)
         self.figure = fig
-        self._curves = page_figure(fig)
+        margin = {"t": 40, "b": 46, "r": 12, "l": 56}
+        self._curves = page_figure(
+            fig, height=320, margin=margin, hovermode="closest", showlegend=False
+        )
 
     def _profile(self, contrast: str, method: str) -> pd.DataFrame | None:
         key = contrast, method, self.area
@@ -202,7 +201,7 @@ class ComparisonView(anywidget.AnyWidget):
         # panels come method by method, and in each violin and points contrast by contrast
         shown = [m for m in dict.fromkeys(study["method"]) if m in self.methods]
         places = [(method, contrast) for method in shown for contrast in self.contrasts]
-        hues, points = _cycle(self.images.methods, HUES), 0
+        hues, points = cycled(self.images.methods, HUES), 0
         for trace in fig.data:
             method, contrast = places[min(points, len(places) - 1)]
             if trace.type == "violin":
@@ -212,8 +211,6 @@ class ComparisonView(anywidget.AnyWidget):
                     marker_color=hues[method], meta={"contrast": contrast, "method": method}
                 )
                 points += 1
-        fig.update_layout(width=None, autosize=True, template=None, dragmode=False, font_size=12)
-        fig.update_yaxes(title_font_size=12)
         self._violins = page_figure(fig)
 
     def _answer(self, _: Any, content: Any, buffers: Any) -> None:
@@ -271,7 +268,3 @@ def _nested(study: pd.DataFrame, column: str) -> dict[str, dict[str, float | Non
             None if np.isnan(value) else value
         )
     return table
-
-
-def _cycle(names: list[str], values: tuple[str, ...]) -> dict[str, str]:
-    return {name: values[n % len(values)] for n, name in enumerate(names)}

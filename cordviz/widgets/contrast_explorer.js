@@ -20,7 +20,7 @@ class Explorer extends View {
       ...Object.keys(this.about.knobs), "contrast", "mt", "effects", "revealed", "suggestion", "message", "shown", "zoom",
     ];
     this.listen({
-      ...Object.fromEntries(traits.map((name) => [`change:${name}`, () => this.later()])),
+      ...this.onChange(traits, () => this.later()),
       "change:areas": () => { this.later(); this.ask(); },
       "change:told": () => { delete this.masks.deepseg; delete this.masks.propseg; this.later(); },
       "msg:custom": (message, buffers) => this.receive(message, buffers),
@@ -137,7 +137,7 @@ class Explorer extends View {
       return [name, { box, row: make("label", { class: "cordviz-effect" }, box, title) }];
     }));
     const all = (title, names) => button(title, `${title} effects`, () => this.set({ effects: names }));
-    const controls = make("div", { class: "cordviz-controls" }, quiz,
+    const controls = make("div", {}, quiz,
       make("fieldset", {}, this.legend, ...own, this.mtRow),
       make("fieldset", {}, make("legend", {}, "Field, sampling, noise"), ...shared),
       make("fieldset", {}, make("legend", {}, "Effects of a real scan"),
@@ -145,12 +145,9 @@ class Explorer extends View {
         make("div", { class: "cordviz-bar" }, all("All", Object.keys(effects)), all("None", []))));
     this.warning = make("div", { class: "cordviz-warning", role: "alert" });
     const left = make("div", { class: "cordviz-result" }, this.stage, this.tools, this.table, this.caption);
-    this.status = make("div", { class: "cordviz-status" }, "Waiting for the kernel …");
-    this.root = make("div", {
-      class: "cordviz-viewer cordviz-explorer", role: "group", "aria-label": "Contrast explorer",
-      "data-state": "waiting", "data-settled": "false", "data-lm-suppress-shortcuts": "true",
-    }, toolbar, this.warning, make("div", { class: "cordviz-columns" }, left, controls), this.status);
-    el.append(this.root);
+    this.mount(el, {
+      class: "cordviz-viewer cordviz-explorer", role: "group", "aria-label": "Contrast explorer", "data-settled": "false",
+    }, toolbar, this.warning, make("div", { class: "cordviz-columns" }, left, controls));
   }
 
   /** Controls show what the traits are. */

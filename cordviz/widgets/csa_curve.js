@@ -6,9 +6,8 @@ class Curve extends ChartView {
     this.build(el);
     this.listen({
       "change:_figure": () => this.drawCharts(),
-      ...Object.fromEntries(
-        ["slice", "weights", "angle_correction", "norms"].map((name) => [`change:${name}`, () => this.update()])),
-      "msg:custom": (message) => this.receive(message),
+      ...this.onChange(["slice", "weights", "angle_correction", "norms"], () => this.update()),
+      "msg:custom": ({ kind, text }) => kind === "csv" && downloadBytes(text, "text/csv", "cordviz_csa.csv"),
     });
     this.observer = new ResizeObserver(() => this.plotly && this.fitCharts());
     this.start();
@@ -21,10 +20,9 @@ class Curve extends ChartView {
   build(el) {
     const toggle = (text, title, trait) =>
       button(text, title, () => this.set({ [trait]: !this.get(trait) }), { "data-toggle": trait });
-    this.weights = make("select", { "aria-label": "What is measured", onchange: () => this.set({ weights: this.weights.value }) },
-      make("option", { value: "soft" }, "Soft mask"),
-      make("option", { value: "hard" }, `Threshold ${this.get("threshold")}`),
-      make("option", { value: "both" }, "Soft and threshold"));
+    const hard = `Threshold ${this.get("threshold")}`;
+    this.weights = chooser("What is measured",
+      [["soft", "Soft mask"], ["hard", hard], ["both", "Soft and threshold"]], (weights) => this.set({ weights }));
     this.toggles = [
       toggle("Angle correction", "Correct for the angle between cord and slice", "angle_correction"),
       toggle("Norms", "Percentiles of healthy adults", "norms"),
@@ -41,11 +39,7 @@ class Curve extends ChartView {
       class: "cordviz-chart", tabindex: 0, role: "slider", "aria-label": "Cross-sectional area along the cord",
       onkeydown: (event) => this.key(event),
     });
-    this.status = make("div", { class: "cordviz-status" }, "Waiting for the kernel …");
-    this.root = make("div", {
-      class: "cordviz-viewer cordviz-curve", "data-state": "waiting", "data-lm-suppress-shortcuts": "true",
-    }, bar, this.chart, this.status);
-    el.append(this.root);
+    this.mount(el, { class: "cordviz-viewer cordviz-curve" }, bar, this.chart);
   }
 
   async start() {
@@ -60,10 +54,6 @@ class Curve extends ChartView {
     this.chart.on("plotly_click", go);
     this.observer.observe(this.root);
     this.root.dataset.state = "ready";
-  }
-
-  receive(message) {
-    if (message.kind === "csv") downloadBytes(message.text, "text/csv", "cordviz_csa.csv");
   }
 
   async drawCharts() {

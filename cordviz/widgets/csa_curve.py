@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -15,36 +11,16 @@ from .._validation import check_threshold
 from ..images import on_grid, voxels
 from ..morphometry import measure_shape
 from ..plots import plot_csa_profile
-from ..plots.style import CONTOUR_COLOURS
+from .charts import page_figure, plotly_code
+from .colours import HUES, cycled
 from .slice_viewer import source
 from .traits import Choice
 
 if TYPE_CHECKING:
     import pandas as pd
-    import plotly.graph_objects as go
     from nibabel.nifti1 import Nifti1Image
 
 WEIGHTS = ("soft", "hard", "both")
-#: The hues of the masks' contours in the same order, dark enough for lines on white paper.
-HUES = ("#D55E00", "#0072B2", "#009E73", "#8A6D00", "#CC79A7")
-
-
-@cache
-def plotly_code() -> bytes:
-    """plotly.js as the plotly package ships it, compressed."""
-    return gzip.compress((files("plotly") / "package_data" / "plotly.min.js").read_bytes(), 5)
-
-
-def page_figure(fig: go.Figure) -> dict[str, Any]:
-    """A figure as plain JSON, numbers as lists, which pages read without decoding."""
-    page = json.loads(fig.to_json(engine="json"))
-    page["bright"] = dict(zip(HUES, CONTOUR_COLOURS, strict=True))  # for dark pages
-    for shown, trace in zip(page["data"], fig.data, strict=True):
-        for part in ("x", "y", "customdata"):
-            if trace[part] is not None:
-                values = trace[part].tolist() if hasattr(trace[part], "tolist") else trace[part]
-                shown[part] = [None if v is None or v != v else v for v in values]  # NaN is no JSON
-    return page
 
 
 class CsaCurve(anywidget.AnyWidget):
@@ -91,27 +67,23 @@ class CsaCurve(anywidget.AnyWidget):
         self.on_msg(self._answer)
 
     def _redraw(self, _: Any = None) -> None:
-        names = list(self._masks)
-        base, tables = {}, {}
+        hues, base, tables = cycled(self._masks, HUES), {}, {}
         for hard in {"soft": (False,), "hard": (True,), "both": (False, True)}[self.weights]:
-            for name in names:
+            for name in self._masks:
                 shown = f"{name} ≥ {self.threshold:g}" if hard else name
-                base[shown] = names.index(name), hard
+                base[shown] = hues[name], hard
                 tables[shown] = self._table(name, self.threshold if hard else None)
         self.tables = tables
         fig = plot_csa_profile(tables, norms=self.norms, sex=self._sex)
         for trace in fig.data:
             if trace.legendgroup in base:
-                number, hard = base[trace.legendgroup]
-                trace.line.color = HUES[number % len(HUES)]
+                trace.line.color, hard = base[trace.legendgroup]
                 if hard and self.weights == "both" and trace.customdata is not None:
                     trace.line.dash = "dot"
-        fig.update_layout(width=None, height=330, autosize=True, hovermode="x", dragmode=False)
-        fig.update_layout(margin={"t": 56, "b": 46, "r": 12}, template=None, font_size=12)
-        fig.update_xaxes(hoverformat=".0f", title_font_size=12)
-        fig.update_yaxes(title_font_size=12)
+        fig.update_xaxes(hoverformat=".0f")
         self.figure = fig
-        self._figure = page_figure(fig)
+        margin = {"t": 56, "b": 46, "r": 12}
+        self._figure = page_figure(fig, height=330, hovermode="x", margin=margin)
 
     def _table(self, name: str, threshold: float | None) -> pd.DataFrame:
         key = name, threshold, self.angle_correction

@@ -15,10 +15,8 @@ class DiscLabeller extends Viewer {
 
   build() {
     super.build();
-    this.picker = make("select", {
-      "aria-label": "Next disc", class: "cordviz-next",
-      onchange: (event) => this.set({ next_label: Number(event.target.value) }),
-    }, ...Array.from({ length: 25 }, (_, i) => make("option", { value: i + 1 }, `${i + 1} · ${discName(i + 1)}`)));
+    this.picker = chooser("Next disc", Array.from({ length: 25 }, (_, i) => [i + 1, `${i + 1} · ${discName(i + 1)}`]),
+      (label) => this.set({ next_label: Number(label) }));
     this.undoButton = button("Undo", "Undo (u)", () => this.undo());
     this.removeButton = button("Remove", "Remove the disc touched last (Delete)", () => this.take());
     this.hint = make("span", { class: "cordviz-hint", role: "status" });

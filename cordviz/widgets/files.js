@@ -62,8 +62,7 @@ class Downloader extends View {
       "msg:custom": async ({ kind, type, name }, [packed]) => {
         if (kind === "file") downloadBytes(await gunzip(packed), type, name);
       },
-      "change:label": () => this.later(),
-      "change:ready": () => this.later(),
+      ...this.onChange(["label", "ready"], () => this.later()),
     });
     this.refresh();
     el.append(make("div", { class: "cordviz-viewer cordviz-files" }, this.button));

@@ -29,6 +29,13 @@ function button(text, title, onclick, more = {}) {
   return make("button", { type: "button", class: "cordviz-button", title, onclick, ...more }, text);
 }
 
+/** A list to choose from; `options` are pairs of value and text. */
+function chooser(label, options, choose) {
+  const select = make("select", { "aria-label": label, onchange: () => choose(select.value) },
+    ...options.map(([value, text]) => make("option", { value }, text)));
+  return select;
+}
+
 /** A button that shows or hides what has a colour. */
 function chip(text, colour, onclick, more = {}) {
   return make("button", {
@@ -48,6 +55,22 @@ class View {
   listen(listeners) {
     this.listeners = listeners;
     for (const [event, listener] of Object.entries(listeners)) this.model.on(event, listener);
+  }
+
+  /** Listeners for the change of each of some traits. */
+  onChange(names, act) {
+    return Object.fromEntries(names.map((name) => [`change:${name}`, () => act(name)]));
+  }
+
+  /** The element of a view, which says that it waits until it is ready. */
+  mount(el, attributes, ...children) {
+    this.status = make("div", { class: "cordviz-status" }, "Waiting for the kernel …");
+    this.root = make("div", {
+      "data-state": "waiting",
+      "data-lm-suppress-shortcuts": "true", // JupyterLab would cut the cell on x
+      ...attributes,
+    }, ...children, this.status);
+    el.append(this.root);
   }
 
   remove() {
@@ -101,19 +124,24 @@ async function gunzip(buffer) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Text of a library, which comes once per page in a message from the kernel: from no other host,
- * and not saved with the notebook. */
-function libraryText(model, kind) {
-  const known = (window.cordvizLibraries ??= {});
-  known[kind] ??= new Promise((resolve, reject) => {
-    const receive = (message, [code]) => {
+/** The buffers with which the kernel answers what a page wants. */
+function answer(model, kind) {
+  return new Promise((resolve) => {
+    const receive = (message, buffers) => {
       if (message.kind !== kind) return;
       model.off("msg:custom", receive);
-      gunzip(code).then((bytes) => resolve(new TextDecoder().decode(bytes)), reject);
+      resolve(buffers);
     };
     model.on("msg:custom", receive);
     model.send({ wants: kind });
   });
+}
+
+/** Text of a library, which comes once per page in a message from the kernel: from no other host,
+ * and not saved with the notebook. */
+function libraryText(model, kind) {
+  const known = (window.cordvizLibraries ??= {});
+  known[kind] ??= answer(model, kind).then(([code]) => gunzip(code)).then((bytes) => new TextDecoder().decode(bytes));
   return known[kind];
 }
 

@@ -32,8 +32,7 @@ function cutPlane(voxels, dims, plane, index, flip) {
 function greyPixels(pixels, [low, high]) {
   const table = new Uint32Array(256);
   for (let value = 0; value < 256; value++) {
-    const part = (value - low) / Math.max(high - low, 1e-6);
-    const grey = Math.round(255 * Math.min(Math.max(part, 0), 1));
+    const grey = Math.round(255 * clamp((value - low) / Math.max(high - low, 1e-6), 0, 1));
     table[value] = (255 << 24) | (grey << 16) | (grey << 8) | grey;
   }
   const rgba = new Uint32Array(pixels.length); // a loop: Uint32Array.from takes ten times as long

@@ -11,7 +11,7 @@ class Viewer extends View {
     this.panels = Object.fromEntries(Object.keys(PLANES).map((name) => [name, new Panel(this, name)]));
     this.build();
     this.listen({
-      ...Object.fromEntries(this.traits.map((name) => [`change:${name}`, () => this.changed(name)])),
+      ...this.onChange(this.traits, (name) => this.changed(name)),
       "msg:custom": (message, buffers) => this.receive(message, buffers),
     });
     this.observer = new ResizeObserver(() => this.layout());
@@ -120,11 +120,8 @@ class Viewer extends View {
       button(label, title, () => this.set({ [trait]: !this.get(trait) }), { "data-toggle": trait });
     this.chips = names.map((name) =>
       chip(name, this.colourOf(name), () => this.showHide(name), { "data-mask": name }));
-    this.planePicker = make("select", {
-      "aria-label": "Planes", class: "cordviz-planes",
-      onchange: (event) => this.set({ planes: event.target.value }),
-    }, ...["axial", "sagittal", "coronal", "linked"].map((name) =>
-      make("option", { value: name }, name === "linked" ? "Three planes" : PLANES[name].title)));
+    const single = Object.entries(PLANES).map(([name, { title }]) => [name, title]);
+    this.planePicker = chooser("Planes", [...single, ["linked", "Three planes"]], (planes) => this.set({ planes }));
     this.compare = button("Difference", "Where only one of the two masks is (d)", () => this.toggleDifference());
     this.opacity = make("input", {
       type: "range", min: 0, max: 1, step: 0.05, "aria-label": "Opacity of the masks", class: "cordviz-opacity",
@@ -145,7 +142,6 @@ class Viewer extends View {
     this.rail = new Rail(this);
     this.stage = make("div", { class: "cordviz-stage" },
       ...Object.values(this.panels).map((panel) => panel.canvas), this.rail.canvas);
-    this.status = make("div", { class: "cordviz-status" }, "Waiting for the kernel …");
     this.line = make("div", { class: "cordviz-readout" });
     this.spoken = make("div", { class: "cordviz-spoken", "aria-live": "polite" });
     const tools = make("div", { class: "cordviz-bar", role: "toolbar", "aria-label": "Display" },
@@ -155,12 +151,8 @@ class Viewer extends View {
       make("span", { class: "cordviz-space" }),
       button("Reset", "Reset brightness (r)", () => this.set({ window: [...this.about.window] })),
       button("PNG", "Save what is in view as PNG", () => this.snapshot()));
-    this.root = make("div", {
-      class: "cordviz-viewer", role: "group", "aria-label": this.about.title, "data-state": "waiting",
-      "data-lm-suppress-shortcuts": "true", // JupyterLab would cut the cell on x
-    }, tools, this.stage, make("div", { class: "cordviz-bar cordviz-travel" }, this.playButton, this.slider, this.number),
-      this.line, this.status, this.spoken);
-    this.el.append(this.root);
+    this.mount(this.el, { class: "cordviz-viewer", role: "group", "aria-label": this.about.title }, tools, this.stage, make("div", { class: "cordviz-bar cordviz-travel" }, this.playButton, this.slider, this.number),
+      this.line, this.spoken);
   }
 
   layout() {
@@ -213,7 +205,7 @@ class Viewer extends View {
     const words = wordsAt(voxel, this.about, this.volume, this.layers);
     this.line.replaceChildren(
       make("span", { class: "cordviz-where" }, words.join("   ·   ")),
-      make("span", { class: "cordviz-convention" },
+      make("span", {},
         `${this.get("convention")}: patient's right on your ${this.get("convention") === "neurological" ? "right" : "left"}`));
     clearTimeout(this.speaking); // screen readers hear where one stops, not every step
     this.speaking = setTimeout(() => {

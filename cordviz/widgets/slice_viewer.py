@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from importlib.resources import files
-from itertools import cycle
 from typing import Any
 
 import anywidget
@@ -13,8 +12,8 @@ import numpy as np
 import traitlets as t
 
 from .._validation import check_choice
-from ..plots.style import CONTOUR_COLOURS
 from ..plots.volume import Volume
+from .colours import cycled
 from .stills import show_with_still, stack
 from .stills.slices import slices_pictures
 from .traits import Choice, Fraction
@@ -122,7 +121,7 @@ class SliceViewer(anywidget.AnyWidget):
     @property
     def colours(self) -> dict[str, str]:
         """Of each mask, #RRGGBB."""
-        return dict(zip(self.volume.masks, cycle(CONTOUR_COLOURS), strict=False))
+        return cycled(self.volume.masks)
 
     def marks(self) -> dict[str, Sequence[int]]:
         """Named voxels (x, y, z) that a still shows."""

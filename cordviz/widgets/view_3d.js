@@ -13,6 +13,7 @@ async function start(model) {
   const niivue = (await import(url)).default;
   URL.revokeObjectURL(url);
   await niivue.initialize({ model });
+  await answer(model, "colours"); // before a view loads volumes that name them
   return niivue;
 }
 

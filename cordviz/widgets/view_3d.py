@@ -14,9 +14,11 @@ import ipywidgets
 import nibabel as nib
 import numpy as np
 import traitlets as t
+from plotly.colors import hex_to_rgb
 
 from ..plots.surface import Surface
 from ..plots.volume import Volume
+from .colours import cycled
 from .slice_viewer import source
 from .stills import show_with_still
 from .stills.surface import surface_png
@@ -42,12 +44,17 @@ class _Scene(ipyniivue.NiiVue):
     _esm = source("page.js", "view_3d.js")
     _css = source("slice_viewer.css")
     turned: Any = None  # told of a page's hands; NiiVue itself tells no trait
+    colours: Sequence[str] = ()  # of the masks, #RRGGBB; also the names of their colour maps
     _still = t.Unicode().tag(sync=True)
     _label = t.Unicode().tag(sync=True)
 
     def _handle_custom_msg(self, content: Any, buffers: Any) -> None:
         if content == {"wants": "niivue"}:
             self.send({"kind": "niivue"}, [_code()])
+        elif content == {"wants": "colours"}:  # of NiiVue's own none is a contour's
+            for colour in self.colours:
+                self.add_colormap(colour, _colour_map(colour))
+            self.send({"kind": "colours"})
         else:
             super()._handle_custom_msg(content, buffers)
 
@@ -95,7 +102,9 @@ class View3D(ipywidgets.VBox):
             loading_text="",
         )
         self.scene._still, self.scene._label = f"cordviz-{uuid.uuid4().hex}", title
-        self.scene.load_volumes(_volumes(volume))
+        colours = cycled(volume.masks)
+        self.scene.colours = tuple(dict.fromkeys(colours.values()))
+        self.scene.load_volumes(_volumes(volume, colours))
         self.scene.scene._trait_values["vol_scale_multiplier"] = FIT
         choice = ipywidgets.Dropdown(options=list(CUTS), description="Cut")
         slider = ipywidgets.FloatSlider(min=0, max=1, step=0.05, description="Image")
@@ -135,29 +144,37 @@ class View3D(ipywidgets.VBox):
         show_with_still(self, self.scene._still, self.still(), self._title)
 
 
-def _volumes(volume: Volume) -> list[dict[str, Any]]:
+def _volumes(volume: Volume, colours: dict[str, str]) -> list[dict[str, Any]]:
     """The image and its masks, cut out around the cord, as small NIfTI files in memory."""
     affine = volume.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ [part.start for part in volume.box]
     low, high = volume.window
     grey = np.clip((volume.data[volume.box] - low) / (high - low), 0, 1) * 255
-    shown: list[dict[str, Any]] = [
-        {"name": "image.nii.gz", "data": _nifti(grey, affine), "colormap": "gray"}
+    image = {
+        "name": "image.nii.gz",
+        "data": _nifti(grey, affine),
+        "colormap": "gray",
+        "cal_min": 0.0,
+        "cal_max": BRIGHT,
+    }
+    masks = [
+        {
+            "name": f"mask{number}.nii.gz",
+            "data": _nifti(mask[volume.box] * 255, affine),
+            "colormap": colours[name],
+            "cal_min": 100.0,
+            "cal_max": 255.0,
+            "opacity": 1.0,
+        }
+        for number, (name, mask) in enumerate(volume.masks.items())
     ]
-    shown[0] |= {"cal_min": 0.0, "cal_max": BRIGHT}
-    colours = ("warm", "winter", "green", "violet")
-    for number, mask in enumerate(volume.masks.values()):
-        shown.append(
-            {
-                "name": f"mask{number}.nii.gz",
-                "data": _nifti(mask[volume.box] * 255, affine),
-                "colormap": colours[number % len(colours)],
-                "cal_min": 100.0,
-                "cal_max": 255.0,
-                "opacity": 1.0,
-            }
-        )
-    return shown
+    return [image, *masks]
+
+
+def _colour_map(colour: str) -> dict[str, list[int]]:
+    """A colour that is dark and clear at a mask's edge: its rim gives the cord its relief."""
+    shades = np.outer((0.5, 0.75, 1), hex_to_rgb(colour)).astype(int).T.tolist()
+    return {**dict(zip("RGB", shades, strict=True)), "A": [0, 64, 128], "I": [0, 128, 255]}
 
 
 def _nifti(values: np.ndarray, affine: np.ndarray) -> bytes:

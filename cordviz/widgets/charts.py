@@ -1,0 +1,37 @@
+"""Plotly in a page: its code, once per page, and figures as plain JSON."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from ..plots.style import CONTOUR_COLOURS
+from .colours import HUES
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+@cache
+def plotly_code() -> bytes:
+    """plotly.js as the plotly package ships it, compressed."""
+    return gzip.compress((files("plotly") / "package_data" / "plotly.min.js").read_bytes(), 5)
+
+
+def page_figure(fig: go.Figure, **layout: Any) -> dict[str, Any]:
+    """Fit a figure into a page, and give it as JSON, numbers as lists read without decoding."""
+    fig.update_layout(width=None, autosize=True, template=None, dragmode=False, font_size=12)
+    fig.update_layout(**layout)
+    fig.update_xaxes(title_font_size=12)
+    fig.update_yaxes(title_font_size=12)
+    page = json.loads(fig.to_json(engine="json"))
+    page["bright"] = dict(zip(HUES, CONTOUR_COLOURS, strict=True))  # for dark pages
+    for shown, trace in zip(page["data"], fig.data, strict=True):
+        for part in ("x", "y", "customdata"):
+            if trace[part] is not None:
+                values = trace[part].tolist() if hasattr(trace[part], "tolist") else trace[part]
+                shown[part] = [None if v is None or v != v else v for v in values]  # NaN is no JSON
+    return page
