@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cordviz.app.uploads import (
+    CONTRASTS,
     MOST_VOXELS,
     check_name,
     contrast_of,
@@ -14,6 +15,7 @@ from cordviz.app.uploads import (
     read_upload,
     role_of,
 )
+from cordviz.contrasts import contrast_family
 
 
 def nifti(data=None, kind=nib.Nifti1Image, dtype="f4"):
@@ -99,6 +101,12 @@ def test_other_names_are_refused_before_anything_is_sent(name):
 )
 def test_names_tell_role_and_contrast(name, role, contrast):
     assert (role_of(name), contrast_of(name)) == (role, contrast)
+
+
+@pytest.mark.parametrize("contrast", CONTRASTS)
+def test_every_contrast_offered_is_told_from_a_name_and_known_to_the_methods(contrast):
+    assert contrast_of(f"sub-01_{contrast}.nii.gz") == contrast
+    assert contrast_family(contrast).contrast
 
 
 def test_masks_and_labels_are_checked_as_such():

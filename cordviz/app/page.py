@@ -85,10 +85,8 @@ class App(w.VBox):
         self.bar = w.Output()
         self.message = w.HTML()
         self.table = w.HTML()
-        self.report, self.csv = (
-            FileDownload(label="Report (HTML)"),
-            FileDownload(label="Table (CSV)"),
-        )
+        self.report = FileDownload(label="Report (HTML)")
+        self.csv = FileDownload(label="Table (CSV)")
         self.shown = w.Dropdown(description="Contrast")
         self.view = w.ToggleButtons(options=VIEWS, style={"button_width": "auto"})
         self.stage = w.VBox()

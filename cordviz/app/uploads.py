@@ -14,7 +14,6 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
 from .._validation import check_same_grid
-from ..contrasts import contrast_family
 from ..images import load_image, load_mask, read_image
 
 LIMIT_MB = 200  #: of all files together
@@ -156,7 +155,6 @@ def contrast_of(name: str) -> str:
     for word in reversed(words):
         known = spelt.get(re.sub("[^a-z0-9]", "", word.lower()))
         if known:
-            contrast_family(known)  # every name offered is one that methods know
             return known
     return ""
 
@@ -171,27 +169,26 @@ def _open(content: bytes) -> Nifti1Image:
         kind = _kind(head)
         header = kind.header_class.from_fileobj(io.BytesIO(head), check=False)
         shape = header.get_data_shape()
-        if int(np.prod(shape, dtype=np.int64)) > MOST_VOXELS:
+        count = int(np.prod(shape, dtype=np.int64))
+        if count > MOST_VOXELS:
             raise _Refused(
                 f"the image has {' × '.join(map(str, shape))} voxels; this page takes "
                 f"{MOST_VOXELS // 1_000_000} million. Crop it to the neck first."
             )
-        end = int(header.get_data_offset()) + int(
-            np.prod(shape, dtype=np.int64) * header.get_data_dtype().itemsize
-        )
+        end = int(header.get_data_offset()) + count * header.get_data_dtype().itemsize
         whole = _unpack(content, end) if packed else content
         if len(whole) < end:
             raise EOFError(f"{len(whole)} of {end} bytes are there")
         image = kind.from_bytes(whole)
         return kind(np.asanyarray(image.dataobj), image.affine, image.header)
-    except _Refused as error:
-        raise ValueError(str(error)) from None
+    except _Refused:
+        raise
     except Exception as error:  # nibabel raises many types on bytes it does not know
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"not a whole NIfTI file: corrupt or truncated ({why}).") from error
 
 
-class _Refused(Exception):
+class _Refused(ValueError):
     """A sentence for the reader."""
 
 
