@@ -124,7 +124,7 @@ def find_discs(
 
 
 def transfer_discs(
-    discs: ImageLike | Mapping[int, Sequence[float]],
+    discs: ImageLike | Mapping[int, Sequence[float] | np.ndarray],
     image: ImageLike,
     *,
     warp: ImageLike | None = None,

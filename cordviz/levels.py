@@ -35,7 +35,7 @@ SAME_PLACE_MM = 1.0
 
 
 def levels_from_discs(
-    discs: ImageLike | Mapping[int, Sequence[float]], seg: ImageLike
+    discs: ImageLike | Mapping[int, Sequence[float] | np.ndarray], seg: ImageLike
 ) -> Nifti1Image:
     """Label the cord with vertebral levels, from the positions of intervertebral discs.
 

@@ -70,7 +70,7 @@ def save_sct_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     values = rows.to_csv(
         index=False, header=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n"
     )
-    return write_file(path, ",".join(rows) + "\n" + values)  # SCT quotes the values only
+    return write_file(path, ",".join(map(str, rows)) + "\n" + values)  # SCT quotes the values only
 
 
 def slice_ranges(numbers: Iterable[Any]) -> str:

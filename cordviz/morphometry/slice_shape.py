@@ -125,7 +125,7 @@ def _fine_grid(stack: Stack, scale: np.ndarray, above: np.ndarray, *, sct: bool)
     low, high, start, step, count = np.zeros((5, 2, len(above)))
     padding = PADDING if sct else 1  # interpolation reaches one pixel beyond what is > 0.5
     for axis in (0, 1):
-        hit = above.any(axis=2 - axis)
+        hit = np.asarray(above.any(axis=2 - axis))
         first = hit.argmax(axis=1) - padding
         last = hit.shape[1] - hit[:, ::-1].argmax(axis=1) + padding
         low[axis] = np.maximum(first, -stack.origin[axis])  # never beyond the image
