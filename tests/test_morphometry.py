@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cordviz._slice_shape import Stack, measure_sct, measure_true
 from cordviz.centerline import fit_centerline
 from cordviz.morphometry import aggregate_shape, mean_csa, measure_shape, save_sct_csv
+from cordviz.morphometry.slice_shape import Stack, measure_sct, measure_true
 
 SHAPE_MM = ["diameter_AP_mm", "diameter_AP_ellipse_mm", "diameter_RL_mm", "length_anterior_mm"]
 SHAPE_MM += ["length_posterior_mm"]
