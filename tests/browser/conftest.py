@@ -270,6 +270,15 @@ class Window:
         self.page.hover(canvas)
         self.page.mouse.wheel(0, amount)
 
+    def fits(self):
+        """Everything that can be used must lie within the width of its view."""
+        box = self.page.locator(".cordviz-viewer").bounding_box()
+        parts = self.page.locator(".cordviz-viewer :is(button, select, input, canvas):visible")
+        for part in parts.all():
+            inner = part.bounding_box()
+            assert inner["x"] >= box["x"] - 1
+            assert inner["x"] + inner["width"] <= box["x"] + box["width"] + 1
+
     def shot(self, name):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
@@ -284,30 +293,20 @@ class Window:
 
 def lab_server(folder):
     """JupyterLab without token, on 127.0.0.1 only."""
-    return Server(
-        folder,
-        [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", "--port={port}",
-         "--IdentityProvider.token=", "--ServerApp.password=", "--allow-root",
-         "--LabApp.expose_app_in_browser=True", "--ServerApp.root_dir=."],
-    )  # fmt: skip
+    options = (
+        "--no-browser --ip=127.0.0.1 --port={port} --IdentityProvider.token= "
+        "--ServerApp.password= --allow-root --LabApp.expose_app_in_browser=True "
+        "--ServerApp.root_dir=."
+    )
+    return Server(folder, [sys.executable, "-m", "jupyterlab", *options.split()])
 
 
 def voila_server(folder):
-    return Server(
-        folder,
-        [
-            sys.executable,
-            "-m",
-            "voila",
-            ".",
-            "--no-browser",
-            "--Voila.ip=127.0.0.1",
-            "--Voila.connection_dir_root={runtime}",
-            "--template=cordviz",
-            "--show_tracebacks=True",
-            "--port={port}",
-        ],
+    options = (
+        ". --no-browser --Voila.ip=127.0.0.1 --Voila.connection_dir_root={runtime} "
+        "--template=cordviz --show_tracebacks=True --port={port}"
     )
+    return Server(folder, [sys.executable, "-m", "voila", *options.split()])
 
 
 @contextlib.contextmanager
