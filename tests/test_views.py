@@ -364,6 +364,11 @@ def test_marks_in_the_wrong_order_give_a_message_and_no_levels(neck):
     assert (view.message, view.levels[-1]) == ("", 2)
 
 
+def test_all_discs_from_c2_c3_down_can_be_set_at_once(neck):
+    view = label_discs(neck[0], discs=dict.fromkeys(range(3, 26), (0, 0, 0)))
+    assert (len(view.discs), view.next_label) == (23, 25)
+
+
 def test_suggested_discs_are_a_beginning_only(neck):
     view = label_discs(neck[0], suggest=lambda image: {3: image.affine[:3, 3] + 10})
     assert list(view.discs) == [3]

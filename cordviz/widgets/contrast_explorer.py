@@ -20,6 +20,7 @@ from ..plots.phantom import (
     METHODS,
     OUTLINES,
     TIMING,
+    Outline,
     PhantomSlice,
     Settings,
     check_told,
@@ -146,13 +147,13 @@ class ContrastExplorer(anywidget.AnyWidget):
     def masks(self) -> dict[str, Nifti1Image]:
         """Soft masks of truth and of the methods that found the cord, on the image's grid."""
         self.measure()
-        found = {m: self.phantom.outline(self._shot, m, self._family()).mask for m in METHODS}
+        found = {method: self._outline(method).mask for method in METHODS}
         return {"truth": self._shot.truth, **{m: v for m, v in found.items() if v is not None}}
 
     def measure(self) -> dict[str, float | None]:
         """Let every method that has not yet outlined the slice do so; returns `areas`."""
         self._checked_shot()
-        for method in ("agnostic", "deepseg", "propseg"):
+        for method in METHODS:
             self._measure(method)
         return dict(self.areas)
 
@@ -214,19 +215,22 @@ class ContrastExplorer(anywidget.AnyWidget):
     def _family(self) -> str:
         return str(self.suggestion["family"]) if self.told == "auto" else self.told
 
+    def _outline(self, method: str) -> Outline:
+        told = "" if method == "agnostic" else self._family()
+        return self.phantom.outline(self._shot, method, told)
+
     def _measure(self, method: str) -> None:
         if method not in self.areas:
             if method != "agnostic" and "agnostic" not in self.areas:
                 self._measure("agnostic")  # what is suggested hangs on it
-            family = "" if method == "agnostic" else self._family()
-            outline = self.phantom.outline(self._shot, method, family)
-            area = None if outline.mask is None else round(self._shot.area_mm2(outline.mask), 3)
+            mask = self._outline(method).mask
+            area = None if mask is None else round(self._shot.area_mm2(mask), 3)
             with self.hold_sync():
                 if method == "agnostic":
                     seen = self.phantom.suggest(self._shot)
                     self.suggestion = {"family": seen.family, "why": seen.why}
                 self.areas = {**self.areas, method: area}
-            self._send_mask(method, outline.mask)
+            self._send_mask(method, mask)
 
     def _answer(self, _: Any, content: Any, buffers: Any) -> None:
         """Send the picture to a page that opens, outlines to one that has a picture."""
@@ -236,8 +240,7 @@ class ContrastExplorer(anywidget.AnyWidget):
             self._send_picture()
             for known in METHODS:
                 if known in self.areas:
-                    told = "" if known == "agnostic" else self._family()
-                    self._send_mask(known, self.phantom.outline(self._shot, known, told).mask)
+                    self._send_mask(known, self._outline(known).mask)
         elif content.get("wants") == "outline" and content.get("version") == self._version:
             method = content.get("method")
             if method in METHODS:  # of an older picture nobody wants to know

@@ -68,11 +68,8 @@ class DiscLabeller(SliceViewer):
         inverse, marks = np.linalg.inv(self.volume.affine), []
         for label, point in sorted(points.items()):
             voxel = np.rint((inverse @ [*point, 1])[:3]).astype(int)
-            if (
-                label not in LABELS
-                or not all(voxel >= 0)
-                or not all(voxel < self.volume.data.shape)
-            ):
+            inside = all(voxel >= 0) and all(voxel < self.volume.data.shape)
+            if label not in LABELS or not inside:
                 raise ValueError(
                     f"Disc {label} at {tuple(point)} mm: expected labels 1 to 25 (3 = C2/C3) and "
                     "places inside the image, in mm of nibabel's world (RAS+)."
@@ -80,8 +77,7 @@ class DiscLabeller(SliceViewer):
             marks.append([int(label), *voxel.tolist()])
         self._past = [*self._past, self._marks]
         self._marks = marks
-        free = [n for n in LABELS if n >= 3 and n not in points]
-        self.next_label = free[0]
+        self.next_label = next((n for n in LABELS if n >= 3 and n not in points), LABELS[-1])
 
     def marks(self) -> dict[str, Sequence[int]]:
         """Voxel of each disc in view, by its name."""
@@ -118,11 +114,8 @@ class DiscLabeller(SliceViewer):
         if self._seg is not None:
             with warnings.catch_warnings():  # a disc that is still to come is no reason to warn
                 warnings.simplefilter("ignore", UserWarning)
-                return (
-                    np.nan_to_num(slice_levels(levels_from_discs(self.discs, self._seg)))
-                    .astype(int)
-                    .tolist()
-                )
+                levels = slice_levels(levels_from_discs(self.discs, self._seg))
+            return [int(level) for level in np.nan_to_num(levels)]
         marks = sorted((label, z) for label, _, _, z in self._marks)
         for (upper, above), (lower, below) in pairwise(marks):
             if above <= below:

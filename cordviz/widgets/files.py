@@ -50,18 +50,17 @@ class FileUpload(anywidget.AnyWidget):
                 self._name, self._size = str(content["begin"]), int(content["size"])
                 self._content = bytearray()
                 self._check(self._name, self._size)
-                if self._size:
-                    return self._ask()
             elif "piece" in content:
                 if content["piece"] != len(self._content):
-                    return None  # said twice
+                    return  # said twice
                 self._content += buffers[0]
                 if not len(buffers[0]) or len(self._content) > self._size:
                     raise ValueError("the file changed while it was read; choose it again.")
-                if len(self._content) < self._size:
-                    return self._ask()
             else:
                 raise ValueError(f"the browser cannot read it ({content.get('failed')}).")
+            if len(self._content) < self._size:
+                self.send({"kind": "next", "at": len(self._content)})
+                return
             whole, self._content = bytes(self._content), bytearray()
             self._take(self._name, whole)
         except Exception as error:  # whatever a file does, the page says so and lives on
@@ -69,10 +68,6 @@ class FileUpload(anywidget.AnyWidget):
             self.problems = [*self.problems, f"{self._name}: {why}"]
         self._content = bytearray()
         self.send({"kind": "done"})
-        return None
-
-    def _ask(self) -> None:
-        self.send({"kind": "next", "at": len(self._content)})
 
 
 class FileDownload(anywidget.AnyWidget):

@@ -30,10 +30,14 @@ def curve_picture(fig: Any) -> Any:
     pad = max((y1 - y0) * 0.06, 1.0)
     y0, y1, x1 = y0 - pad, y1 + pad, max(x1, x0 + 1e-6)
 
+    def across(x: Any) -> Any:
+        return left + (x - x0) / (x1 - x0) * (right - left)
+
+    def down(y: Any) -> Any:
+        return bottom - (y - y0) / (y1 - y0) * (bottom - top)
+
     def place(x: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:
-        across = left + (x - x0) / (x1 - x0) * (right - left)
-        down = bottom - (y - y0) / (y1 - y0) * (bottom - top)
-        return list(zip((across * twice).tolist(), (down * twice).tolist(), strict=True))
+        return [tuple(xy) for xy in (np.stack([across(x), down(y)], axis=1) * twice).tolist()]
 
     page = Image.new("RGB", (size[0] * twice, size[1] * twice), "white")
     draw = ImageDraw.Draw(page)
@@ -52,11 +56,9 @@ def curve_picture(fig: Any) -> Any:
     draw = ImageDraw.Draw(page)
     draw.line([(left, top), (left, bottom), (right, bottom)], fill=FAINT)
     for value in _ticks(y0, y1):
-        at = bottom - (value - y0) / (y1 - y0) * (bottom - top)
-        draw.text((left - 6, at), f"{value:g}", fill=INK, anchor="rm")
+        draw.text((left - 6, down(value)), f"{value:g}", fill=INK, anchor="rm")
     for value in _ticks(x0, x1):
-        at = left + (value - x0) / (x1 - x0) * (right - left)
-        draw.text((at, bottom + 6), f"{value:g}", fill=INK, anchor="ma")
+        draw.text((across(value), bottom + 6), f"{value:g}", fill=INK, anchor="ma")
     draw.text((left, 4), "CSA (mm2)", fill=INK)
     draw.text(
         ((left + right) / 2, size[1] - 18),
@@ -65,11 +67,9 @@ def curve_picture(fig: Any) -> Any:
         anchor="ma",
     )
     for line in fig.layout.shapes:  # borders of levels
-        at = left + (line.x0 - x0) / (x1 - x0) * (right - left)
-        draw.line([(at, top), (at, bottom)], fill="#C4CCD2")
+        draw.line([(across(line.x0), top), (across(line.x0), bottom)], fill="#C4CCD2")
     for name in fig.layout.annotations:
-        at = left + (name.x - x0) / (x1 - x0) * (right - left)
-        draw.text((at, top - 2), name.text, fill=INK, anchor="md")
+        draw.text((across(name.x), top - 2), name.text, fill=INK, anchor="md")
     at = right
     for trace in reversed(fig.data):
         if trace.fill is None and trace.showlegend is not False:

@@ -49,11 +49,10 @@ class _Cut:
             parts[axis] = volume.box[axis]
             if viewer.zoom_to_cord and volume.cord is not None:
                 if self.across == 2:
-                    centre, half_mm = volume.centres[viewer.slice][axis], volume.half_mm
-                    low, high = centre - half_mm / volume.spacing[axis], 0.0
-                    high = 2 * centre - low
+                    ends, room_mm = volume.centres[[viewer.slice] * 2, axis], volume.half_mm
                 else:
-                    low, high = volume.extent[axis] + np.array([-1, 1]) * 12 / volume.spacing[axis]
+                    ends, room_mm = volume.extent[axis], 12
+                low, high = ends + np.array([-1, 1]) * room_mm / volume.spacing[axis]
                 limits = np.clip(np.round([low, high + 1]), 0, volume.data.shape[axis]).astype(int)
                 parts[axis] = slice(*limits)
         self.parts = tuple(parts)

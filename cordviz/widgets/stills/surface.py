@@ -55,13 +55,8 @@ def surface_png(surface: Surface, *, azimuth: float = 40, elevation: float = 12)
     draw = ImageDraw.Draw(page)
     left, top, tall = SIZE_PX[0] - 96, 70, 220
     for n, colour in enumerate(scale.astype(int)):
-        box = (
-            left,
-            top + tall * (1 - (n + 1) / SHADES),
-            left + KEY_PX,
-            top + tall * (1 - n / SHADES),
-        )
-        draw.rectangle(box, fill=tuple(colour))
+        above, below = (top + tall * (1 - at / SHADES) for at in (n + 1, n))
+        draw.rectangle((left, above, left + KEY_PX, below), fill=tuple(colour))
     for value, at in ((high, top), (low, top + tall)):
         draw.text((left + KEY_PX + 6, at), f"{value:.0f}", fill=INK, anchor="lm")
     draw.text((left, top - 24), "CSA (mm2)", fill=INK)
