@@ -171,7 +171,7 @@ def soft_loss(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def area_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Squared relative error of the area of twins, and of the difference between both.
+    """Squared relative error of the area of twins, and error of the difference between both.
 
     Small errors of one sign all around the edge are what CSA suffers from, and `soft_loss` hardly
     feels them. Twins differ in the size of the cord alone: a network that guesses the usual size
@@ -179,7 +179,8 @@ def area_loss(logits: Tensor, truth: Tensor) -> Tensor:
     """
     area = truth.sum(dim=(1, 2, 3))
     error = (logits.sigmoid().sum(dim=(1, 2, 3)) - area) / (area + 100)  # pixels: half of a cord
-    return 4 * error.square().mean() + 40 * (error[::2] - error[1::2]).square().mean()
+    apart = F.smooth_l1_loss(error[::2], error[1::2], beta=0.05)
+    return 4 * error.square().mean() + 20 * apart
 
 
 def find_recipe(name: str) -> Path:
