@@ -70,7 +70,7 @@ def curve_picture(fig: Any) -> Any:
         draw.line([(across(line.x0), top), (across(line.x0), bottom)], fill="#C4CCD2")
     for name in fig.layout.annotations:
         draw.text((across(name.x), top - 2), name.text, fill=INK, anchor="md")
-    at = right
+    at = float(right)
     for trace in reversed(fig.data):
         if trace.fill is None and trace.showlegend is not False:
             draw.text((at, 4), plain(trace.name), fill=trace.line.color, anchor="ra")
