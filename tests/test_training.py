@@ -103,24 +103,12 @@ def test_the_loss_is_least_at_a_soft_truth():
     assert losses[1] < min(losses[0], losses[2])
 
 
-@pytest.mark.parametrize("natural", [0.0, 1.0])
-def test_twins_differ_in_the_size_of_their_cord_alone(natural):
-    x, truth = examples(64, natural=natural, twins=True)
-    sizes = truth.sum((1, 2, 3)).view(-1, 2)
-    had = sizes.amin(1) > 0
-    assert (sizes[had, 0] / sizes[had, 1]).log().std() == pytest.approx(0.2 * 2**0.5, rel=0.4)
-    first, second = (x[k::2, :, :16] for k in (0, 1))  # far from the cord
-    strangers = (first - second.roll(1, 0)).abs().mean()
-    assert (first - second).abs().mean() < 0.15 * strangers
-
-
-def test_errors_of_twins_shall_be_equal():
-    truth = torch.full((2, 1, 8, 8), 0.3)
-    truth[1] = 0.5
-    alike, apart = (torch.logit(truth + torch.tensor(d)[:, None, None, None])
-                    for d in ([0.1, 0.1], [0.1, -0.1]))  # fmt: skip
-    loss = [training.area_loss(x, truth) for x in (alike, apart)]
-    assert 0 < loss[0] < 0.2 * loss[1]
+def test_the_loss_of_the_area_feels_an_edge_that_is_moved():
+    truth = torch.zeros(1, 1, 32, 32)
+    truth[..., 8:24, 8:24] = 1
+    wider = torch.nn.functional.max_pool2d(truth, 3, 1, 1)
+    losses = [training.area_loss(20 * (m - 0.5), truth) for m in (truth, wider, 0 * truth)]
+    assert losses[0] < 1e-6 < losses[1] < losses[2]
 
 
 def test_stored_truths_have_the_area_of_the_simulated_cord(cache, trained):

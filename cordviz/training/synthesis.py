@@ -24,7 +24,6 @@ def synthesize(
     generator: Generator,
     any_contrast: bool = True,
     natural: float = 0.0,
-    twins: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Make one batch.
 
@@ -43,15 +42,12 @@ def synthesize(
     natural : float
         Share of the examples whose contrast stays as it was acquired, but for a few painted as
         diffusion-weighted; most keep their resolution and noise, too: nothing hides the edge.
-    twins : bool
-        Change examples 0 and 1, 2 and 3, ... alike, but for the size of their cord: given pairs of
-        equal images, how the network's areas differ can be held to how the true ones do.
 
     Returns
     -------
     examples, truth : Tensor of shape (B, 1, size, size)
     """
-    draw = _Draw(len(image), generator, twins)
+    draw = _Draw(len(image), generator)
     planes = torch.stack([image, cord, canal], dim=1).float()
     only_labels = planes[:, 0].flatten(1).amax(1) == 0
     if only_labels.any() and not only_labels.all():  # another image serves as background
@@ -86,28 +82,24 @@ def synthesize(
 
 
 class _Draw:
-    """Random numbers for a batch, shaped to multiply (B, 1, N, N); the same for both twins."""
+    """Random numbers for a batch, shaped to multiply (B, 1, N, N)."""
 
-    def __init__(self, batch: int, generator: Generator, twins: bool) -> None:
-        self.generator = generator
-        self.groups = torch.arange(batch).view(-1, 2 if twins else 1)  # of equal numbers
-
-    def _for_all(self, numbers: Tensor) -> Tensor:
-        return numbers.repeat_interleave(self.groups.shape[1], dim=0)
+    def __init__(self, batch: int, generator: Generator) -> None:
+        self.batch, self.generator = batch, generator
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
-        shape = (len(self.groups), *(shape or (1, 1, 1)))
-        return low + (high - low) * self._for_all(torch.rand(shape, generator=self.generator))
+        shape = shape or (1, 1, 1)
+        return low + (high - low) * torch.rand(self.batch, *shape, generator=self.generator)
 
     def normal(self, *shape: int) -> Tensor:
-        shape = (len(self.groups), *(shape or (1, 1, 1)))
-        return self._for_all(torch.randn(shape, generator=self.generator))
+        shape = shape or (1, 1, 1)
+        return torch.randn(self.batch, *shape, generator=self.generator)
 
     def chance(self, p: float) -> Tensor:
         return self.uniform(0, 1) < p
 
     def integers(self, n: int) -> Tensor:
-        return self._for_all(torch.randint(n, (len(self.groups),), generator=self.generator))
+        return torch.randint(n, (self.batch,), generator=self.generator)
 
     def number(self, low: float, high: float) -> float:
         return low + (high - low) * float(torch.rand((), generator=self.generator))
@@ -133,8 +125,7 @@ def _grid(draw: _Draw, size: int, stored: int) -> Tensor:
     # the cord, in the middle of the stored patch, grows and shrinks within its canal: the size of
     # one must not tell that of the other
     middle = torch.exp(-0.5 * (at / SWELLING).square().sum(dim=-1, keepdim=True))
-    swelling = torch.randn((len(at), 1, 1, 1), generator=draw.generator)  # each twin its own
-    at = at * torch.exp(0.1 * swelling * middle)
+    at = at * torch.exp(0.1 * draw.normal() * middle)
     bend = F.interpolate(draw.normal(2, 6, 6), size=(size, size), mode="bicubic")
     at = at + (bend * draw.uniform(0, 2.0)).permute(0, 2, 3, 1)
     return at / (stored / 2)
@@ -224,16 +215,14 @@ def _degrade(x: Tensor, draw: _Draw) -> Tensor:
     noise = draw.uniform(0, 1) ** 2 * 0.15
     rician = draw.chance(0.3)
     parts = []
-    grain = draw.normal(2, *x.shape[2:])
-    for group in draw.groups.chunk(4):  # one voxel size for each quarter of a batch
-        part = group.flatten()
+    for part in torch.arange(draw.batch).chunk(4):  # one voxel size for each quarter of a batch
         side = x.shape[-1]
         factor = max(1.0, draw.number(0.5, 2.4))
         coarse = [round(side / factor), round(side / (factor * draw.number(0.8, 1.25)))]
         coarse = [min(n, side) for n in coarse]
         y = F.interpolate(x[part], size=coarse, mode="bilinear", antialias=True)
-        a, b = (noise[part] * grain[part, :, : y.shape[2], : y.shape[3]]).split(1, dim=1)
-        y = torch.where(rician[part], torch.hypot(y.clamp(min=0) + a, b), y + a)
+        n = noise[part] * torch.randn(2, *y.shape, generator=draw.generator)
+        y = torch.where(rician[part], torch.hypot(y.clamp(min=0) + n[0], n[1]), y + n[0])
         parts.append(F.interpolate(y, size=(side, side), mode="bilinear"))
     return torch.cat(parts)
 
@@ -252,7 +241,7 @@ def _crop_field_of_view(x: Tensor, cord: Tensor, draw: _Draw) -> tuple[Tensor, T
     """End some images near the cord: edge values go on outside, as in `cut_patches`."""
     side = x.shape[-1]
     cropped = draw.chance(0.2).view(-1, 1)
-    pixel = torch.arange(side).expand(len(x), side)
+    pixel = torch.arange(side).expand(draw.batch, side)
     inside = []
     for axis in (2, 3):
         low = torch.where(cropped, draw.uniform(-0.1, 0.3, 1) * side, 0).clamp(min=0).long()

@@ -108,21 +108,19 @@ def _train(
             for group in optimizer.param_groups:
                 group["lr"] = plan["rate"] * _schedule(step, plan["steps"])
             late = step >= CONSTANT * plan["steps"]
-            twins = late and plan.get("twins", False)
-            each = 2 if twins else 1
             picked = torch.multinomial(
-                odds[int(late)], plan["batch"] // each, replacement=True, generator=generator
-            ).repeat_interleave(each)
+                odds[int(late)], plan["batch"], replacement=True, generator=generator
+            )
             image, cord, canal = (stored[k][picked].float() for k in ("image", "truth", "canal"))
             x, truth = synthesize(
                 image, cord / 255, canal / 255, size=PATCH, generator=generator,
                 any_contrast=plan.get("any_contrast", True),
-                natural=natural[int(late)], twins=twins,
+                natural=natural[int(late)],
             )  # fmt: skip
             with torch.autocast(device.type, torch.bfloat16, enabled=plan.get("bfloat16", True)):
                 logits = network(x)
             loss = soft_loss(logits.float(), truth)
-            if twins:
+            if late and plan.get("area", False):
                 loss = loss + area_loss(logits.float(), truth)
             optimizer.zero_grad()
             loss.backward()
@@ -171,16 +169,14 @@ def soft_loss(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def area_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Squared relative error of the area of twins, and error of the difference between both.
+    """Squared relative error of the area.
 
     Small errors of one sign all around the edge are what CSA suffers from, and `soft_loss` hardly
-    feels them. Twins differ in the size of the cord alone: a network that guesses the usual size
-    where the edge is hard to see is right on average and still loses part of the difference.
+    feels them.
     """
     area = truth.sum(dim=(1, 2, 3))
     error = (logits.sigmoid().sum(dim=(1, 2, 3)) - area) / (area + 100)  # pixels: half of a cord
-    apart = F.smooth_l1_loss(error[::2], error[1::2], beta=0.05)
-    return 4 * error.square().mean() + 20 * apart
+    return 4 * error.square().mean()
 
 
 def find_recipe(name: str) -> Path:
