@@ -23,7 +23,7 @@ import numpy as np
 
 import cordviz as cv
 from cordviz.centerline import fit_centerline
-from cordviz.disc_detection import SURE, DiscsNotFound, FoundDiscs, find_discs
+from cordviz.discs.detection import SURE, DiscsNotFound, FoundDiscs, find_discs
 from cordviz.levels import slice_levels
 
 REAL = Path(os.environ.get("CORDVIZ_SHARED_DATA", "../shared/data")) / "real"

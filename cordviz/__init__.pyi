@@ -2,8 +2,8 @@ from . import datasets as datasets
 from ._version import __version__ as __version__
 from .contrasts import closest_contrast as closest_contrast
 from .contrasts import guess_contrast as guess_contrast
-from .disc_detection import find_discs as find_discs
-from .disc_detection import transfer_discs as transfer_discs
+from .discs import find_discs as find_discs
+from .discs import transfer_discs as transfer_discs
 from .images import load_image as load_image
 from .images import save_mask as save_mask
 from .levels import levels_from_discs as levels_from_discs

@@ -14,9 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._sessions import Item
-from ._statistics import AREAS, FEWEST
-from ._summary import Variability, mean_sd, subjects_needed
 from ._version import __version__
 from .contrasts import shown_name
 from .images import load_mask
@@ -25,6 +22,9 @@ from .plots.study_panels import RATER
 from .plots.style import CONTOUR_COLOURS
 from .plots.tiles import CordView
 from .segmentation import METHODS
+from .variability.sessions import Item
+from .variability.statistics import AREAS, FEWEST
+from .variability.summary import Variability, mean_sd, subjects_needed
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,11 +21,11 @@ from ._report_html import (
     statistics,
     what,
 )
-from ._summary import Variability, summarize_variability
 from .contrasts import shown_name
 from .morphometry import aggregate_shape, save_sct_csv
 from .plots import plot_agreement, plot_csa_by_contrast, plot_csa_profile
-from .variability import compare_images, slices_of, study_of
+from .variability import Variability, summarize_variability
+from .variability.compare import compare_images, slices_of, study_of
 
 if TYPE_CHECKING:
     import pandas as pd

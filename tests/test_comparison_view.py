@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import cordviz as cv
-from cordviz import _study_images
+from cordviz.variability import study_images
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_hard_masks_are_another_area(study):
 
 
 def test_a_study_from_elsewhere_needs_its_images(study, maker, monkeypatch):
-    monkeypatch.setattr(_study_images, "_KNOWN", type(_study_images._KNOWN)())
+    monkeypatch.setattr(study_images, "_KNOWN", type(study_images._KNOWN)())
     with pytest.raises(ValueError, match="Pass images="):
         cv.view_comparison(study)
 
@@ -93,7 +93,7 @@ def test_masks_come_from_the_cache_where_images_are_given(maker, tmp_path, monke
     one = cv.compare_contrasts(
         {"T1w": image}, methods=given, levels=levels, cache=tmp_path, progress=False
     )
-    monkeypatch.setattr(_study_images, "_KNOWN", type(_study_images._KNOWN)())
+    monkeypatch.setattr(study_images, "_KNOWN", type(study_images._KNOWN)())
     view = cv.view_comparison(one, images={"T1w": image}, levels=levels)
     assert view.table().drawn.item() == pytest.approx(one.csa_mm2.item())
     assert list(view._masks["T1w"]) == ["drawn"]

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import cordviz as cv
-from cordviz._disc_numbering import PITCH_MM, most_likely
 from cordviz.centerline import fit_centerline
-from cordviz.disc_detection import DiscsNotFound, find_discs, straighten, transfer_discs
+from cordviz.discs.detection import DiscsNotFound, find_discs, straighten, transfer_discs
+from cordviz.discs.numbering import PITCH_MM, most_likely
 from cordviz.levels import slice_levels
 
 
@@ -219,7 +219,7 @@ def test_the_weights_are_those_of_their_card():
     import hashlib
     import json
 
-    from cordviz._disc_network import WEIGHTS
+    from cordviz.discs.network import WEIGHTS
 
     card = json.loads(WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
     assert hashlib.sha256(WEIGHTS.read_bytes()).hexdigest() == card["sha256"]

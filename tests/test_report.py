@@ -15,9 +15,10 @@ import pandas as pd
 import psutil
 import pytest
 
-from cordviz import _comparison, cli, report
+from cordviz import cli, report
 from cordviz.cli import main
 from cordviz.report import write_report
+from cordviz.variability import comparison
 
 METHODS = ["propseg"]
 
@@ -116,8 +117,8 @@ def test_started_again_it_computes_nothing(folder, tmp_path, no_browser, monkeyp
     def never(*args, **kwargs):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(_comparison, "segment_cord", never)
-    monkeypatch.setattr(_comparison, "measure_shape", never)
+    monkeypatch.setattr(comparison, "segment_cord", never)
+    monkeypatch.setattr(comparison, "measure_shape", never)
     write_report(folder, tmp_path / "out", **options)
     after = {f.name: f.read_bytes() for f in (tmp_path / "out").glob("*.csv")}
     del before["csa_sct.csv"], after["csa_sct.csv"]  # it holds the time of day
@@ -127,7 +128,7 @@ def test_started_again_it_computes_nothing(folder, tmp_path, no_browser, monkeyp
 def test_stopped_half_way_nothing_is_half_written(folder, tmp_path, no_browser, monkeypatch):
     out = tmp_path / "out"
     done = []
-    segment = _comparison.segment_cord
+    segment = comparison.segment_cord
 
     def stops(*args, **kwargs):
         if len(done) == 1:
@@ -137,13 +138,13 @@ def test_stopped_half_way_nothing_is_half_written(folder, tmp_path, no_browser, 
 
     words = ["compare", str(folder), "--methods", "propseg", "-o", str(out), "--jobs", "1"]
     words += ["--contrasts", "T2w"]
-    monkeypatch.setattr(_comparison, "segment_cord", stops)
+    monkeypatch.setattr(comparison, "segment_cord", stops)
     assert main(words) == 130
     assert {f.name for f in out.iterdir()} == {"cache"}
     assert not list((out / "cache").glob(".cordviz-*"))
     done.clear()
     monkeypatch.setattr(
-        _comparison, "segment_cord", lambda *a, **k: (done.append(1), segment(*a, **k))[1]
+        comparison, "segment_cord", lambda *a, **k: (done.append(1), segment(*a, **k))[1]
     )
     assert main(words) == 0
     assert len(done) == 2  # of three

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 import cordviz as cv
-from cordviz._statistics import across, compare_pairs, corrected, people_for
 from cordviz.variability import subjects_needed
+from cordviz.variability.statistics import across, compare_pairs, corrected, people_for
 
 #: Shrout and Fleiss 1979, Psychological Bulletin 86:420–428, table 2: six targets, four judges.
 SHROUT_FLEISS = [

@@ -15,9 +15,8 @@ import pandas as pd
 import pytest
 
 import cordviz as cv
-from cordviz import _comparison
 from cordviz.simulation import simulate_subject
-from cordviz.variability import compare_contrasts, simulated_raters
+from cordviz.variability import compare_contrasts, comparison, sessions, simulated_raters
 
 COLUMNS = [
     "subject", "contrast", "method", "csa_mm2", "csa_hard_mm2", "truth_mm2", "n_slices",
@@ -156,7 +155,7 @@ def test_specific_methods_are_told_the_closest_contrast_and_agnostic_none(
         heard[method] = contrast
         return pair["masks"]["T2w"]
 
-    monkeypatch.setattr(_comparison, "segment_cord", segment)
+    monkeypatch.setattr(comparison, "segment_cord", segment)
     study = compare_contrasts(
         {contrast: pair["images"]["T2w"]}, methods=["propseg", "deepseg", "agnostic"],
         levels=pair["levels"]["T2w"], cache=False, progress=False,
@@ -331,7 +330,7 @@ def test_a_second_run_computes_nothing(pair, tmp_path, monkeypatch):
         raise AssertionError("computed again")
 
     for name in ("segment_cord", "measure_shape", "mean_csa"):
-        monkeypatch.setattr(_comparison, name, never)
+        monkeypatch.setattr(comparison, name, never)
     again = compare(pair, **options)
     pd.testing.assert_frame_equal(first, again)
     assert all(Path(file).is_file() for file in again["mask"])
@@ -354,15 +353,15 @@ def test_whatever_changes_is_measured_again(pair, tmp_path):
 
 
 def test_changed_weights_never_meet_old_masks(monkeypatch):
-    item = cv._sessions.Item("s", "T2w", None)
-    hashes = {m: _comparison._method_hash(m, item) for m in ("propseg", "agnostic")}
+    item = sessions.Item("s", "T2w", None)
+    hashes = {m: comparison._method_hash(m, item) for m in ("propseg", "agnostic")}
     assert len(set(hashes.values())) == 2
-    weights = Path(_comparison.__file__).parent / "segmentation" / "weights" / "agnostic.pt"
+    weights = Path(comparison.__file__).parents[1] / "segmentation" / "weights" / "agnostic.pt"
     read = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda p: b"new" if p == weights else read(p))
-    _comparison.code_hash.cache_clear()
-    after = {m: _comparison._method_hash(m, item) for m in ("propseg", "agnostic")}
-    _comparison.code_hash.cache_clear()
+    comparison.code_hash.cache_clear()
+    after = {m: comparison._method_hash(m, item) for m in ("propseg", "agnostic")}
+    comparison.code_hash.cache_clear()
     assert after["propseg"] == hashes["propseg"]
     assert after["agnostic"] != hashes["agnostic"]
 
@@ -371,12 +370,12 @@ def test_changed_weights_never_meet_old_masks(monkeypatch):
     "module", ["morphometry.measure", "morphometry.convexity", "centerline", "levels", "images"]
 )
 def test_changed_code_never_meets_old_areas(module, monkeypatch):
-    fingerprint = _comparison.code_hash.__wrapped__
-    before = fingerprint(*_comparison._MEASURE)
+    fingerprint = comparison.code_hash.__wrapped__
+    before = fingerprint(*comparison._MEASURE)
     source = Path(import_module(f"cordviz.{module}").__file__)
     read = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda p: b"new" if p == source else read(p))
-    assert fingerprint(*_comparison._MEASURE) != before
+    assert fingerprint(*comparison._MEASURE) != before
 
 
 def test_killed_half_way_it_goes_on_where_it_was(pair, tmp_path):
@@ -388,15 +387,15 @@ def test_killed_half_way_it_goes_on_where_it_was(pair, tmp_path):
     script = textwrap.dedent("""
         import sys, time
         import cordviz as cv
-        from cordviz import _comparison
-        done, segment = [], _comparison.segment_cord
+        from cordviz.variability import comparison
+        done, segment = [], comparison.segment_cord
         def counted(image, **options):
             if len(done) == int(sys.argv[1]):
                 print("busy", flush=True)
                 time.sleep(600)
             done.append(1)
             return segment(image, **options)
-        _comparison.segment_cord = counted
+        comparison.segment_cord = counted
         images = {c: f"images_{c}.nii.gz" for c in ("T1w", "T2w")}
         study = cv.compare_contrasts(images, methods="propseg", levels="levels.nii.gz",
                                      cache="kept", progress=False)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._statistics import AREAS
-from .._study_images import StudyImages
 from .._validation import check_choice
 from ..contrasts import shown_name
+from ..variability.statistics import AREAS
+from ..variability.study_images import StudyImages
 from .panels import add_panel, blank_page, mark_sides, on_page, scale_bar, write
 from .phantom import COLOURS, METHODS, OUTLINES, Settings, check_told, phantom_slice
 from .style import CONTOUR_COLOURS, INK, PAGE, signed

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._statistics import AREAS, complete_cases
 from .._validation import check_choice
 from ..contrasts import shown_name
+from ..variability.statistics import AREAS, complete_cases
 from .study_panels import (
     add_contrast,
     add_differences,

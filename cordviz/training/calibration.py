@@ -44,7 +44,7 @@ def calibrate(
             seen = np.flatnonzero((true > 15) & (sums[0] > 15))
             seen = seen[:: max(1, seen.size // SLICES)]  # thin slices shall not outvote thick ones
             area.append(sums[0][seen])
-            softness.append((100 * sums[1] / sums[0])[seen])
+            softness.append(100 * sums[1][seen] / sums[0][seen])
             error.append((sums[0] - true)[seen])
     found = _fit(*(np.concatenate(v) for v in (area, softness, error)))
     network = load_network(weights)

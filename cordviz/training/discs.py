@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .._disc_network import BODIES, WIDTH, as_input, build_network
 from .._version import __version__
 from ..centerline import fit_centerline
-from ..disc_detection import straighten
+from ..discs.detection import straighten
+from ..discs.network import BODIES, WIDTH, as_input, build_network
 from ..images import on_grid
 from ..simulation import simulate_subject
 

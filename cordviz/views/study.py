@@ -131,7 +131,7 @@ def view_comparison(
     >>> view.table().drawn.round(1).tolist()
     [80.0, 88.0]
     """
-    from .._study_images import StudyImages
+    from ..variability.study_images import StudyImages
     from ..widgets.comparison_view import ComparisonView
     from ..widgets.traits import checked
 

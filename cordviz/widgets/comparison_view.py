@@ -9,13 +9,13 @@ import anywidget
 import numpy as np
 import traitlets as t
 
-from .._statistics import AREAS
-from .._study_images import StudyImages
 from .._validation import check_choice
 from ..contrasts import shown_name
 from ..plots import plot_csa_by_contrast, plot_csa_profile
 from ..plots.style import faded
 from ..plots.volume import Volume
+from ..variability.statistics import AREAS
+from ..variability.study_images import StudyImages
 from .charts import page_figure, plotly_code
 from .colours import HUES, cycled
 from .slice_viewer import source

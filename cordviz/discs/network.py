@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 WIDTH = 32  #: columns of the picture, 1 mm each, from the cord's centre forwards
 BODIES = slice(9, 23)  #: columns where vertebrae are
 ODDS = (-5.0, 4.0)  #: log odds of one row are cut here: the network may be wrong
-WEIGHTS = Path(__file__).with_name("data") / "discs.pt"
+WEIGHTS = Path(__file__).parents[1] / "data" / "discs.pt"
 
 
 def as_input(picture: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._validation import check_choice
+from .._validation import check_choice
 
 if TYPE_CHECKING:
     import pandas as pd

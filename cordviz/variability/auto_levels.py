@@ -6,19 +6,19 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._comparison import code_hash, digest, hash_of
-from ._files import atomic_path, write_file
-from ._sessions import Item
-from .disc_detection import find_discs
-from .levels import levels_from_discs
-from .segmentation import segment_cord
+from .._files import atomic_path, write_file
+from ..discs import find_discs
+from ..levels import levels_from_discs
+from ..segmentation import segment_cord
+from .comparison import code_hash, digest, hash_of
+from .sessions import Item
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
 SHOW_DISCS = ("t2w", "t2", "t1w", "t1")  #: names of contrasts, the best first
-_CODE = ("segmentation/**/*.py", "segmentation/weights/agnostic.*", "disc_detection.py")
-_MORE = ("_disc_n*.py", "data/discs.*", "levels.py", "centerline.py", "images.py")
+_CODE = ("segmentation/**/*.py", "segmentation/weights/agnostic.*", "discs/*.py")
+_MORE = ("data/discs.*", "levels.py", "centerline.py", "images.py")
 
 
 def fill_levels(

@@ -7,27 +7,18 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._auto_levels import fill_levels
-from ._comparison import AGNOSTIC, Result, compare_image
-from ._sessions import Derived, Item, find, read_items
-from ._study_images import remember
-from ._summary import Variability, subjects_needed, summarize_variability
-from ._validation import check_choice
-from .contrasts import closest_contrast
-from .datasets import cache_dir
-from .segmentation import METHODS
+from .._validation import check_choice
+from ..contrasts import closest_contrast
+from ..datasets import cache_dir
+from ..segmentation import METHODS
+from .auto_levels import fill_levels
+from .comparison import AGNOSTIC, Result, compare_image
+from .sessions import Derived, Item, find, read_items
+from .study_images import remember
 
 if TYPE_CHECKING:
     import pandas as pd
     from nibabel.nifti1 import Nifti1Image
-
-__all__ = [
-    "Variability",
-    "compare_contrasts",
-    "simulated_raters",
-    "subjects_needed",
-    "summarize_variability",
-]
 
 
 def compare_contrasts(

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
-from ._validation import check_choice, check_same_grid
-from .contrasts import contrast_family
-from .datasets import Session, load_sessions
-from .images import load_image, load_mask, read_image, resample_to
-from .levels import levels_from_discs
+from .._validation import check_choice, check_same_grid
+from ..contrasts import contrast_family
+from ..datasets import Session, load_sessions
+from ..images import load_image, load_mask, read_image, resample_to
+from ..levels import levels_from_discs
 
 _REDUCE = {"dwi": "dwi", "t2s": "rms"}  # how a 4-D image of a family becomes 3-D; others: mean
 

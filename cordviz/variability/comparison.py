@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._files import write_file
-from ._sessions import Derived, Item, made
-from ._version import __version__
-from .contrasts import closest_contrast
-from .images import load_mask, read_image, reorient, save_mask, sha256_of, spacing_mm, voxels
-from .morphometry import mean_csa, measure_shape
-from .segmentation import segment_cord
+from .._files import write_file
+from .._version import __version__
+from ..contrasts import closest_contrast
+from ..images import load_mask, read_image, reorient, save_mask, sha256_of, spacing_mm, voxels
+from ..morphometry import mean_csa, measure_shape
+from ..segmentation import segment_cord
+from .sessions import Derived, Item, made
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ AGNOSTIC = ("agnostic",)
 #: What a mask and a row depend on besides their input: a changed method never meets old results.
 _SEGMENT = ("segmentation/**/*.py", "images.py", "_series.py", "contrasts.py")
 _MEASURE = ("morphometry/*.py", "centerline.py", "levels.py", "images.py")
-_OWN = ("_comparison.py", "_sessions.py", "simulation/*.py")
+_OWN = ("variability/comparison.py", "variability/sessions.py", "simulation/*.py")
 
 
 @dataclass(frozen=True)
@@ -172,10 +172,12 @@ def _method_hash(method: str, item: Item) -> str:
 
 @functools.cache
 def code_hash(*patterns: str) -> str:
-    package = Path(__file__).parent
+    """Hash of the package's files that match, so that changed code never meets old results."""
+    package = Path(__file__).parents[1]
     files = sorted({file for pattern in patterns for file in package.glob(pattern)})
     return digest(*(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))
 
 
 def digest(*words: str) -> str:
+    """Name of what these words decide."""
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from nibabel.affines import apply_affine
 
-from ._disc_network import WIDTH, log_odds
-from ._disc_numbering import doubt_of, most_likely
-from .centerline import Centerline, fit_centerline
-from .contrasts import closest_contrast
-from .images import ImageLike, load_image, on_grid, read_image, reorient, spacing_mm, voxels
-from .levels import read_discs
+from ..centerline import Centerline, fit_centerline
+from ..contrasts import closest_contrast
+from ..images import ImageLike, load_image, on_grid, read_image, reorient, spacing_mm, voxels
+from ..levels import read_discs
+from .network import WIDTH, log_odds
+from .numbering import doubt_of, most_likely
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image

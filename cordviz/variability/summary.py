@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._statistics import AREAS, across, compare_pairs, complete_cases, corrected, people_for
-from ._validation import check_choice
+from .._validation import check_choice
+from .statistics import AREAS, across, compare_pairs, complete_cases, corrected, people_for
 
 if TYPE_CHECKING:
     import pandas as pd

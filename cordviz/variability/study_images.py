@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ._comparison import measure_mask
-from ._sessions import Item, read_items
-from .images import load_mask
-from .levels import slice_levels
-from .segmentation import METHODS, segment_cord
+from ..images import load_mask
+from ..levels import slice_levels
+from ..segmentation import METHODS, segment_cord
+from .comparison import measure_mask
+from .sessions import Item, read_items
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
