@@ -17,6 +17,7 @@ from ..simulation import simulate_subject
 FIRST_SEED = 2_000_000  # people that neither training nor evaluation sees
 LEAST_SHARE = 0.005  # of the area: no mask is surer
 SLICES = 12  # about so many of each scan
+MOST_POWER = 6.0  # edges that are all alike say nothing of it
 COVERED = 0.683  # of the errors shall be within one standard deviation
 
 
@@ -26,8 +27,8 @@ def calibrate(
     """Fit the network's `area_sd` and write it into the weights file.
 
     The SD of a slice's area is taken as a share of the area, times a power of how soft the edge
-    is; both are fitted to the errors (Gaussian likelihood), then scaled to the wanted coverage.
-    Returns share and power.
+    is: the power of the greatest Gaussian likelihood, with the share that covers `COVERED` of the
+    errors. Returns share and power.
     """
     area, softness, error = [], [], []
     rng = np.random.default_rng(seed)
@@ -64,10 +65,12 @@ def _areas(weights: Path, data: np.ndarray, spacing: np.ndarray) -> np.ndarray:
 def _fit(area: np.ndarray, softness: np.ndarray, error: np.ndarray) -> tuple[float, float]:
     relative = np.abs(error) / area
 
-    def cost(numbers: np.ndarray) -> float:
-        sd = np.exp(numbers[0]) * softness ** numbers[1]
+    def share(power: float) -> float:
+        return max(float(np.quantile(relative / softness**power, COVERED)), LEAST_SHARE)
+
+    def cost(power: float) -> float:
+        sd = share(power) * softness**power
         return float(np.mean(np.log(sd) + 0.5 * np.minimum((relative / sd) ** 2, 16)))
 
-    _, power = optimize.minimize(cost, [np.log(0.03), 2.0], method="Nelder-Mead").x
-    share = np.quantile(relative / softness**power, COVERED)
-    return float(max(share, LEAST_SHARE)), float(power)
+    power = float(optimize.minimize_scalar(cost, bounds=(0, MOST_POWER), method="bounded").x)
+    return share(power), power
