@@ -8,9 +8,9 @@ among them: without a kernel it is an empty page.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,10 @@ def main(folder: str, *only: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit("Give the folder to write to: python notebooks/make_site.py FOLDER")
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description="Write the notebooks as a static site.")
+    parser.add_argument("folder")
+    parser.add_argument("only", nargs="*", help="numbers of notebooks, for example 00 03")
+    given = parser.parse_args()
+    if unknown := set(given.only) - {path.stem[:2] for path in COURSE}:
+        parser.error(f"no notebook {', '.join(sorted(unknown))}: give numbers such as 00 03")
+    main(given.folder, *given.only)
