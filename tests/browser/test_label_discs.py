@@ -54,7 +54,8 @@ def test_clicks_drags_and_undo_make_discs_and_levels_at_once(window, lab, files,
     dragged = window.changes(drag, "view._marks[2]", canvas=SAGITTAL)
     assert dragged[3] < heights[2]
     undo = page.get_by_role("button", name="Undo").click
-    assert window.changes(undo, "view._marks", canvas=SAGITTAL) == marks
+    undo()  # the last steps of the drag may reach Python after its first
+    window.until(lambda: window.value("view._marks"), marks)
     undo()
     window.until(lambda: labels(window), [3, 4])
     page.focus(SAGITTAL)
