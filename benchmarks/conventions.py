@@ -38,7 +38,7 @@ def main() -> None:
             make_network(name, convention, told.trained_on, told.real.resolve(), out)
         segmentation.WEIGHTS = out
         tables[convention] = cv.compare_contrasts(
-            study, methods=["deepseg"], contrasts=CONTRASTS, n_jobs=1
+            study, methods=["deepseg"], contrasts=CONTRASTS, cache=False, n_jobs=1
         )
         segmentation.WEIGHTS = WEIGHTS
     means = {k: t.groupby("contrast")["csa_mm2"].mean() for k, t in tables.items()}

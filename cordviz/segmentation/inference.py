@@ -19,6 +19,7 @@ from .detection import STEP_MM as DETECTION_STEP_MM
 from .detection import STRIDE, best_path, cordness, make_slabs
 from .network import Network, load_network
 from .sampling import STEP_MM, cut_patches, paste_patches
+from .softness import lean_on_neighbours, softness
 
 PATCH = 96  # pixels, 58 mm
 BATCH = 24
@@ -29,7 +30,6 @@ LEAST_CERTAINTY = 0.78  # mean of the better half of the probes: 0.85 and more w
 MOVED_MM = 4.0  # a patch further off the cord than this is cut again
 SLAB_MM = 2.0  # thinner slices are averaged up to this
 STEPS = 3  # that `segment_soft` reports
-USUAL_SOFTNESS = 1.8  # of the edge, pixels: sum of p (1 - p) over the root of the area
 # what must not change the result, but does a little: the mean of two views, and their spread
 VIEWS: tuple[dict[str, Any], ...] = ({}, {"flip": True, "shift": (0, 1)})
 CHANGES: tuple[dict[str, Any], ...] = (
@@ -123,8 +123,14 @@ def segment_soft(
         center[moved] = better[moved]
         patches[moved] = run(center, moved, *VIEWS)
     shape = slabs.shape
-    kept = keep_cord(np.clip(paste_patches(patches, shape, spacing, center), 0, 1), step)
-    kept = without_leaks(without_brain_stem(kept, step), step)
+
+    def paste() -> np.ndarray:
+        return keep_cord(np.clip(paste_patches(patches, shape, spacing, center), 0, 1), step)
+
+    cord = without_brain_stem(paste(), step).any(axis=(0, 1))
+    patches = np.where(cord[:, None, None], patches, 0)
+    patches = lean_on_neighbours(patches, _recentre(patches, center, step[2]) - center, step[2])
+    kept = without_leaks(paste(), step)
     report()
     sd = None
     if uncertainty:
@@ -170,10 +176,8 @@ def _deviation(patches: np.ndarray, network: Network) -> np.ndarray:
     on simulated people (`cordviz.training.calibration`).
     """
     mean = patches.mean(axis=0)
-    area = mean.sum(axis=(1, 2))
     share, power = network.area_sd.tolist()
-    softness = (mean * (1 - mean)).sum(axis=(1, 2)) / np.sqrt(np.maximum(area, 1))
-    wanted = share * area * (softness / USUAL_SOFTNESS) ** power
+    wanted = share * mean.sum(axis=(1, 2)) * softness(mean) ** power
     edge = patches.std(axis=0) + 0.1 * mean * (1 - mean)
     return edge * (wanted / np.maximum(edge.sum(axis=(1, 2)), 1e-6))[:, None, None]
 
