@@ -11,10 +11,12 @@ cost: CPU seconds and memory, beside an nnU-Net-shaped 3-D network with random w
 from __future__ import annotations
 
 import argparse
+import importlib
 import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -130,18 +132,21 @@ def cost(people: int, weights: Path | None) -> None:
     print(f"one patch of the 3-D network costs {seconds['nnunet'] / seconds['full']:.0f} volumes")
 
 
-def _measure(run: object, repeats: int) -> None:
-    first = time.process_time()
-    run()
-    first = time.process_time() - first
-    each = []
-    for _ in range(repeats):
-        start = time.process_time()
-        run()
-        each.append(time.process_time() - start)
+def _measure(run: Callable[[], object], repeats: int) -> None:
+    imported = _seconds(lambda: importlib.import_module("torch"))
+    first = _seconds(run)
+    median = np.median([_seconds(run) for _ in range(repeats)] or [first])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    median = np.median(each) if each else first
-    print(f"{median:.3f} CPU s (first call {first:.2f}), peak {peak:.0f} MiB")
+    print(
+        f"{median:.3f} CPU s (first call {first:.2f} and {imported:.2f} for the import of torch), "
+        f"peak {peak:.0f} MiB"
+    )
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.process_time()
+    run()
+    return time.process_time() - start
 
 
 def _volume(fov: tuple, voxel: tuple, thickness: float) -> object:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import itertools
 import platform
 import re
 from dataclasses import replace
@@ -19,7 +18,7 @@ from .contrasts import shown_name
 from .images import load_mask
 from .levels import level_name
 from .plots.study_panels import RATER
-from .plots.style import CONTOUR_COLOURS
+from .plots.style import cycled
 from .plots.tiles import CordView
 from .segmentation import METHODS
 from .variability.sessions import Item
@@ -224,7 +223,7 @@ def quality(items: list[Item], study: pd.DataFrame, progress: bool) -> str:
     from tqdm.auto import tqdm
 
     methods = list(dict.fromkeys(study["method"]))
-    colour = dict(zip(methods, itertools.cycle(CONTOUR_COLOURS), strict=False))
+    colour = cycled(methods)
     key = " ".join(
         f'<span class="key" style="background:{colour[name]}">{html.escape(str(name))}</span>'
         for name in methods

@@ -13,7 +13,7 @@ from ..variability.statistics import AREAS
 from ..variability.study_images import StudyImages
 from .panels import add_panel, blank_page, mark_sides, on_page, scale_bar, write
 from .phantom import COLOURS, METHODS, OUTLINES, Settings, check_told, phantom_slice
-from .style import CONTOUR_COLOURS, INK, PAGE, signed
+from .style import INK, PAGE, cycled, signed
 from .tiles import CordView, Picture
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def plot_comparison(
     chosen = found.methods if methods is None else list(methods)
     for name in chosen:
         check_choice(name, found.methods, "methods")
-    colours = {m: CONTOUR_COLOURS[n % len(CONTOUR_COLOURS)] for n, m in enumerate(found.methods)}
+    colours = cycled(found.methods)
     rows = found.study[found.study["subject"] == person].set_index(["contrast", "method"])
     panels: list[Panel] = []
     for name in shown:

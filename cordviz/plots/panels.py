@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import CONTOUR_COLOURS, FAINT, FONT, INK, WHITE
+from .style import FAINT, FONT, INK, WHITE, cycled
 from .tiles import Picture
 from .volume import ONE
 
@@ -73,7 +72,7 @@ def add_panel(
     image = {"source": png_uri(picture.grey), "y0": dy / 2, "dy": dy, "hoverinfo": "skip"}
     fig.add_image(**image, **across, **axes)
     if colours is None:
-        colours = dict(zip(picture.masks, itertools.cycle(CONTOUR_COLOURS), strict=False))
+        colours = cycled(picture.masks)
     for name, mask in picture.masks.items():
         row = height / mask.shape[0]
         fig.add_contour(

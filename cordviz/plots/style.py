@@ -1,9 +1,14 @@
 """Colours, font and width that all figures share."""
 
+from collections.abc import Iterable, Sequence
+from itertools import cycle
+
 #: Told apart by colour-blind readers (after Okabe and Ito 2008) on grey images.
 CONTOUR_COLOURS = ("#FFA300", "#56B4E9", "#2FD6A0", "#F0E442", "#F28CC0")
 #: The same on white paper.
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8A6D00")
+#: The hues of contours in the same order, dark enough for lines on white paper.
+HUES = ("#D55E00", "#0072B2", "#009E73", "#8A6D00", "#CC79A7")
 INK, FAINT = "#26323B", "#87929B"
 PAGE = 900  #: widest figure in px: fits a notebook on a laptop
 #: Axes of charts; values are read along the light lines of the y axis.
@@ -18,6 +23,11 @@ AXIS = {
 VALUE_AXIS = {**AXIS, "ticks": "", "showgrid": True, "gridcolor": "#E3E7EA"}
 WHITE = {"paper_bgcolor": "white", "plot_bgcolor": "white"}
 FONT = {"family": "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif", "color": INK}
+
+
+def cycled(names: Iterable[str], values: Sequence[str] = CONTOUR_COLOURS) -> dict[str, str]:
+    """Give each name one of `values` in turn: #RRGGBB of contours unless told otherwise."""
+    return dict(zip(names, cycle(values), strict=False))
 
 
 def signed(value: float, digits: int) -> str:

@@ -127,8 +127,8 @@ def segment_soft(
     def paste() -> np.ndarray:
         return keep_cord(np.clip(paste_patches(patches, shape, spacing, center), 0, 1), step)
 
-    cord = without_brain_stem(paste(), step).any(axis=(0, 1))
-    patches = np.where(cord[:, None, None], patches, 0)
+    area = without_brain_stem(paste(), step).sum(axis=(0, 1))
+    patches = np.where(area[:, None, None] > 0, patches, 0)
     patches = lean_on_neighbours(patches, _recentre(patches, center, step[2]) - center, step[2])
     kept = without_leaks(paste(), step)
     report()

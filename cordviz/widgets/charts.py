@@ -8,8 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from ..plots.style import CONTOUR_COLOURS
-from .colours import HUES
+from ..plots.style import CONTOUR_COLOURS, HUES
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -12,12 +12,11 @@ import traitlets as t
 from .._validation import check_choice
 from ..contrasts import shown_name
 from ..plots import plot_csa_by_contrast, plot_csa_profile
-from ..plots.style import faded
+from ..plots.style import HUES, cycled, faded
 from ..plots.volume import Volume
 from ..variability.statistics import AREAS
 from ..variability.study_images import StudyImages
 from .charts import page_figure, plotly_code
-from .colours import HUES, cycled
 from .slice_viewer import source
 from .stills import show_with_still
 from .stills.study import comparison_png

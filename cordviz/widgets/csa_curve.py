@@ -11,8 +11,8 @@ from .._validation import check_threshold
 from ..images import on_grid, voxels
 from ..morphometry import measure_shape
 from ..plots import plot_csa_profile
+from ..plots.style import HUES, cycled
 from .charts import page_figure, plotly_code
-from .colours import HUES, cycled
 from .slice_viewer import source
 from .traits import Choice
 

@@ -12,8 +12,8 @@ import numpy as np
 import traitlets as t
 
 from .._validation import check_choice
+from ..plots.style import cycled
 from ..plots.volume import Volume
-from .colours import cycled
 from .stills import show_with_still, stack
 from .stills.slices import slices_pictures
 from .traits import Choice, Fraction

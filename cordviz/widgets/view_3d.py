@@ -16,9 +16,9 @@ import numpy as np
 import traitlets as t
 from plotly.colors import hex_to_rgb
 
+from ..plots.style import cycled
 from ..plots.surface import Surface
 from ..plots.volume import Volume
-from .colours import cycled
 from .slice_viewer import source
 from .stills import show_with_still
 from .stills.surface import surface_png
