@@ -12,7 +12,8 @@ from .cleaning import LEAST_AREA_MM2
 from .sampling import STEP_MM
 
 USUAL = 1.8  # pixels, sum of p (1 - p) over the root of the area: of a clear edge
-SURE, POWER = 0.006, 6.0  # relative SD of an area with that edge; it grows with this power
+SURE, POWER = 0.006, 6.0  # relative SD of an area with that edge; it grows with this power,
+SUREST = 0.001  # and is no less
 CHANGE_PER_MM = 0.02  # of the area; real and simulated cords change by 0.5 to 1 %, seldom more
 LEAST_WEIGHT = 0.005
 
@@ -43,9 +44,9 @@ def lean_on_neighbours(patches: np.ndarray, drift: np.ndarray, slice_mm: float) 
     ndarray of shape (Z, N, N)
     """
     cord = patches.sum(axis=(1, 2)) * STEP_MM**2 > LEAST_AREA_MM2
-    variance = np.where(cord, (SURE * softness(patches) ** POWER) ** 2, np.inf)
+    sd = np.where(cord, np.maximum(SURE * softness(patches) ** POWER, SUREST), np.inf)
     at = np.arange(len(patches))
-    weights = 1 / (variance + (CHANGE_PER_MM * slice_mm * (at[:, None] - at)) ** 2)
+    weights = 1 / (sd**2 + (CHANGE_PER_MM * slice_mm * (at[:, None] - at)) ** 2)
     pixels = np.rint(drift / STEP_MM).astype(int)
     leaning = patches.copy()
     for k in np.flatnonzero(cord):
