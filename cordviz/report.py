@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,8 @@ from ._report_html import (
     what,
 )
 from .contrasts import shown_name
-from .morphometry import aggregate_shape, save_sct_csv
+from .morphometry import aggregate_shape
+from .morphometry.sct_csv import save_rows, sct_rows
 from .plots import plot_agreement, plot_csa_by_contrast, plot_csa_profile
 from .variability import Variability, summarize_variability
 from .variability.compare import compare_images, slices_of, study_of
@@ -140,13 +140,11 @@ def _save_sct(slices: pd.DataFrame, over: Any, path: Path) -> None:
     if slices.empty:
         return
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for key, table in slices.groupby(["subject", "contrast", "method"], sort=False):
-            wanted = table if over is None else table[table["level"].isin(over)]
-            if wanted["area_mm2"].notna().any():
-                mean = aggregate_shape(wanted, by="slices")
-                mean.attrs["mask"] = "_".join(str(part) for part in key)
-                one = save_sct_csv(mean, Path(folder) / "one.csv")
-                rows.append(pd.read_csv(one, dtype=str, keep_default_na=False))
+    for key, table in slices.groupby(["subject", "contrast", "method"], sort=False):
+        wanted = table if over is None else table[table["level"].isin(over)]
+        if wanted["area_mm2"].notna().any():
+            mean = aggregate_shape(wanted, by="slices")
+            mean.attrs["mask"] = "_".join(str(part) for part in key)
+            rows.append(sct_rows(mean))
     if rows:
-        write_file(path, pd.concat(rows).to_csv(index=False))
+        save_rows(pd.concat(rows), path)

@@ -66,7 +66,11 @@ def save_sct_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     >>> float(pd.read_csv(path)["MEAN(area)"].mean())
     80.0
     """
-    rows = _rows(table)
+    return save_rows(sct_rows(table), path)
+
+
+def save_rows(rows: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
+    """Write rows in SCT's columns, of one table or of several."""
     values = rows.to_csv(
         index=False, header=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n"
     )
@@ -85,7 +89,8 @@ def slice_ranges(numbers: Iterable[Any]) -> str:
     return ";".join(":".join(map(str, run)) for run in runs)
 
 
-def _rows(table: pd.DataFrame) -> pd.DataFrame:
+def sct_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Rename the columns of `measure_shape` or `aggregate_shape` as SCT does."""
     import pandas as pd
 
     if not hasattr(table, "columns"):
