@@ -15,7 +15,7 @@ from cordviz.segmentation.network import Network, load_network, save_network
 from cordviz.segmentation.sampling import cut_patches
 from cordviz.training import calibration
 from cordviz.training import train as training
-from cordviz.training.patches import SIZE, centers_of, prepare
+from cordviz.training.patches import CONTRASTS, SIZE, centers_of, prepare
 from cordviz.training.synthesis import synthesize
 
 SHIPPED = WEIGHTS / "agnostic.pt"
@@ -85,6 +85,15 @@ def test_natural_examples_keep_their_contrast():
     assert (cord[~kept] > 0.55).all()  # a bright cord
 
 
+def test_fluid_is_as_bright_as_the_cord_in_a_few_examples():
+    x, truth = examples(256, natural=1.0)
+    inside = rim_of(truth)
+    ring = (truth == 0) & (torch.nn.functional.max_pool2d(truth, 5, 1, 2) > 0.5)
+    cord, fluid = ((x * w).sum((1, 2, 3)) / w.sum((1, 2, 3)) for w in (inside, ring))
+    faint = (fluid - cord).abs() < 0.2  # of 0.5
+    assert 0.01 < faint.float().mean() < 0.1
+
+
 def test_grey_matter_changes_and_the_edge_does_not():
     x, truth = examples(256, natural=1.0)
     core = torch.nn.functional.avg_pool2d(truth, 9, 1, 4) > 0.98
@@ -144,6 +153,17 @@ def test_a_recipe_draws_the_contrasts_and_the_truth_that_it_names(cache, trained
     (path,) = cache.glob("*/sim-1000000.pt")
     part = torch.load(path, weights_only=True)
     torch.testing.assert_close(chosen["truth"], part["hard"][part["contrast"] == 1])
+
+
+def test_a_recipe_draws_hard_contrasts_more_often_in_the_end(cache, trained):
+    settings = training.read_recipe(training.find_recipe("smoke"))
+    settings["simulated"] |= {"slices": 12, "odds_late": {"T2star": 4}}
+    files = prepare(settings, cache, cache, progress=False)
+    _, odds = training.load_patches(files, settings)
+    parts = [torch.load(path, weights_only=True)["contrast"] for path in files["simulated"]]
+    hard = torch.cat(parts) == CONTRASTS.index("T2star")
+    early, late = (float(of[hard].sum() / of[~hard].sum()) for of in odds)
+    assert late == pytest.approx(4 * early, rel=1e-4)
 
 
 def test_recipes_build_on_others():

@@ -12,6 +12,8 @@ from tqdm.auto import tqdm
 from ..images import reorient, spacing_mm, voxels
 from ..segmentation.inference import segment_soft
 from ..segmentation.network import load_network, save_network
+from ..segmentation.sampling import STEP_MM
+from ..segmentation.softness import USUAL
 from ..simulation import simulate_subject
 
 FIRST_SEED = 2_000_000  # people that neither training nor evaluation sees
@@ -22,15 +24,19 @@ COVERED = 0.683  # of the errors shall be within one standard deviation
 
 
 def calibrate(
-    weights: Path, *, contrasts: list[str], people: int, seed: int = 0, progress: bool = True
-) -> tuple[float, float]:
+    weights: Path, *, contrasts: list[str], people: int, center: bool = False, seed: int = 0,
+    progress: bool = True,
+) -> tuple[float, float]:  # fmt: skip
     """Fit the network's `area_sd` and write it into the weights file.
 
     The SD of a slice's area is taken as a share of the area, times a power of how soft the edge
     is: the power of the greatest Gaussian likelihood, with the share that covers `COVERED` of the
     errors. Returns share and power.
+
+    `center` moves the edge first, by one step for all contrasts, so that areas are right on the
+    mean of them: what adds to every logit adds its softness to the area.
     """
-    area, softness, error = [], [], []
+    area, softness, error, bias = [], [], [], []
     rng = np.random.default_rng(seed)
     for person in tqdm(range(people), desc="calibrating", disable=not progress):
         subject = simulate_subject(FIRST_SEED + person)
@@ -47,8 +53,16 @@ def calibrate(
             area.append(sums[0][seen])
             softness.append(100 * sums[1][seen] / sums[0][seen])
             error.append((sums[0] - true)[seen])
-    found = _fit(*(np.concatenate(v) for v in (area, softness, error)))
+            bias.append(error[-1].sum() / area[-1].sum())
+    areas, softnesses, errors = (np.concatenate(v) for v in (area, softness, error))
     network = load_network(weights)
+    if center:
+        pixels = areas / STEP_MM**2
+        gain = np.average(softnesses * USUAL / np.sqrt(pixels), weights=pixels)
+        with torch.no_grad():
+            network.head.bias -= float(np.mean(bias) / gain)
+        errors = errors - np.mean(bias) * areas
+    found = _fit(areas, softnesses, errors)
     network.area_sd = torch.tensor(found)
     save_network(network, weights)
     load_network.cache_clear()

@@ -41,7 +41,7 @@ def synthesize(
         and noise aside.
     natural : float
         Share of the examples whose contrast stays as it was acquired, but for a few painted as
-        diffusion-weighted; most keep their resolution and noise, too: nothing hides the edge.
+        diffusion-weighted or with faint fluid; most keep their resolution and noise, too.
 
     Returns
     -------
@@ -58,7 +58,9 @@ def synthesize(
         planes, _grid(draw, size, planes.shape[-1]), padding_mode="border", align_corners=False
     )
     x, cord, canal = planes.split(1, dim=1)
+    canal = _guess_canal(cord, canal, draw)
     x = torch.where(draw.chance(0.08), _diffusion_weighted(x, cord, draw), x)
+    x = torch.where(draw.chance(0.06), _faint_fluid(x, cord, canal, draw), x)
     x = _change_grey_matter(x, cord, draw)
     kept, kept_cord = draw.chance(natural) & ~only_labels.view(-1, 1, 1, 1), cord
     acquired = x.clamp(min=0) ** torch.exp(draw.normal() * 0.1)
@@ -174,6 +176,21 @@ def _diffusion_weighted(x: Tensor, cord: Tensor, draw: _Draw) -> Tensor:
     return _degrade(cord * bright + (1 - cord) * around, draw)
 
 
+def _faint_fluid(x: Tensor, cord: Tensor, canal: Tensor, draw: _Draw) -> Tensor:
+    """Fluid about as bright as the cord: only the grey matter tells where that is."""
+    level = (x * cord).sum(dim=(2, 3), keepdim=True) / (cord.sum(dim=(2, 3), keepdim=True) + 1e-3)
+    return x + (canal - cord) * draw.uniform(0.6, 1) * (level - x)
+
+
+def _guess_canal(cord: Tensor, canal: Tensor, draw: _Draw) -> Tensor:
+    """The canal, cord included; where it is unknown, a random width around the cord."""
+    # 12 % of a blurred cord lies about one sigma outside it
+    around = _blur(cord, draw.uniform(1.5, 5.5, 1).expand(-1, 2), reach=12)
+    guessed = ((around - 0.08) / 0.08).clamp(0, 1)
+    known = canal.amax(dim=(2, 3), keepdim=True) > 0
+    return torch.maximum(torch.where(known, canal, guessed), cord)
+
+
 def _core(cord: Tensor) -> Tensor:
     """About where the grey matter is: the cord without its outer 2 mm, soft."""
     return ((_blur(cord, torch.full((len(cord), 2), 2.5), reach=8) - 0.6) / 0.3).clamp(0, 1)
@@ -181,11 +198,6 @@ def _core(cord: Tensor) -> Tensor:
 
 def _repaint(x: Tensor, cord: Tensor, canal: Tensor, forced: Tensor, draw: _Draw) -> Tensor:
     """Give cord and ring new intensities, each on its own, partial volume kept."""
-    # 12 % of a blurred cord lies about one sigma outside it
-    around = _blur(cord, draw.uniform(1.5, 5.5, 1).expand(-1, 2), reach=12)
-    guessed = ((around - 0.08) / 0.08).clamp(0, 1)
-    known = canal.amax(dim=(2, 3), keepdim=True) > 0
-    canal = torch.maximum(torch.where(known, canal, guessed), cord)
     must = forced.view(-1, 1, 1, 1)
     texture = [0.3 * draw.uniform(0, 1) * _texture(draw, x.shape[-1]) for _ in range(2)]
     a = draw.uniform(-0.1, 1.1)

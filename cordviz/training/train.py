@@ -66,7 +66,10 @@ def train(
     save_network(average, out / "final.pt")
     if people := settings.get("calibration", {}).get("people", 0):
         contrasts = settings["train"].get("contrasts", list(SESSION))
-        calibrate(out / "final.pt", contrasts=contrasts, people=people, progress=progress)
+        exact = settings["train"].get("truth", "cord") == "cord"
+        calibrate(
+            out / "final.pt", contrasts=contrasts, people=people, center=exact, progress=progress
+        )
     card = {
         "name": recipe.stem,
         "sha256": hashlib.sha256((out / "final.pt").read_bytes()).hexdigest(),
@@ -120,8 +123,8 @@ def _train(
             with torch.autocast(device.type, torch.bfloat16, enabled=plan.get("bfloat16", True)):
                 logits = network(x)
             loss = soft_loss(logits.float(), truth)
-            if late and plan.get("area", False):
-                loss = loss + area_loss(logits.float(), truth)
+            if late and (weight := plan.get("area", 0)):
+                loss = loss + weight * area_loss(logits.float(), truth)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -176,7 +179,7 @@ def area_loss(logits: Tensor, truth: Tensor) -> Tensor:
     """
     area = truth.sum(dim=(1, 2, 3))
     error = (logits.sigmoid().sum(dim=(1, 2, 3)) - area) / (area + 100)  # pixels: half of a cord
-    return 4 * error.square().mean()
+    return error.square().mean()
 
 
 def find_recipe(name: str) -> Path:
@@ -225,6 +228,9 @@ def load_patches(
         f"{c['name'].replace(' ', '_')}": c.get("share", 1.0) for c in settings.get("real", [])
     }
     parts, odds, device = [], [], torch.get_default_device()
+    hard = torch.ones(2, len(CONTRASTS))
+    for contrast, times in settings.get("simulated", {}).get("odds_late", {}).items():
+        hard[1, CONTRASTS.index(contrast)] = times
     for kind, paths in files.items():
         of_kind = []
         for path in paths:
@@ -236,10 +242,13 @@ def load_patches(
             canal = part["canal"][right] if "canal" in part else torch.zeros_like(truth)
             n = len(truth)
             # a long volume counts more, but not as often as it has slices
-            of_kind.append(torch.full((n,), extra.get(path.stem, 1.0) / math.sqrt(max(n, 1))))
+            each = torch.full((2, n), extra.get(path.stem, 1.0) / math.sqrt(max(n, 1)))
+            if kind == "simulated":
+                each = each * hard[:, part["contrast"].long()[right]]
+            of_kind.append(each)
             parts.append({"image": part["image"][right], "truth": truth, "canal": canal})
-        if of_kind and (weights := torch.cat(of_kind)).sum() > 0:
-            odds.append(weights / weights.sum() * shares[kind][:, None])
+        if of_kind and (weights := torch.cat(of_kind, dim=1)).sum() > 0:
+            odds.append(weights / weights.sum(dim=1, keepdim=True) * shares[kind][:, None])
     return {k: torch.cat([p[k] for p in parts]) for k in parts[0]}, torch.cat(odds, dim=1)
 
 
