@@ -11,6 +11,7 @@ import torch
 import cordviz as cv
 from cordviz.images import reorient, spacing_mm, voxels
 from cordviz.segmentation import WEIGHTS
+from cordviz.segmentation.inference import segment_soft
 from cordviz.segmentation.network import Network, load_network, save_network
 from cordviz.segmentation.sampling import cut_patches
 from cordviz.training import calibration
@@ -301,3 +302,16 @@ def test_calibration_does_not_depend_on_an_earlier_one(tmp_path):
         found.append(calibration.calibrate(path, contrasts=["T2w"], people=1, progress=False))
         np.testing.assert_allclose(load_network(path).area_sd, found[-1], rtol=1e-2)
     np.testing.assert_allclose(found[0], found[1], rtol=1e-3)
+
+
+def test_centering_brings_back_the_areas_of_an_edge_that_was_moved(tmp_path):
+    image, _ = cv.simulate_subject(3).acquire("T2w", fov=(64, 64, 30))
+    areas = []
+    network = copy.deepcopy(load_network(SHIPPED))
+    for move in (0.0, -0.6):
+        with torch.no_grad():
+            network.head.bias += move
+        save_network(network, path := tmp_path / f"{move}.pt")
+        calibration.calibrate(path, contrasts=["T2w"], people=1, center=True, progress=False)
+        areas.append(segment_soft(voxels(reorient(image)), np.full(3, 0.8), path)[0].sum())
+    assert areas[1] == pytest.approx(areas[0], rel=0.015)  # 7 % apart before
