@@ -59,8 +59,7 @@ def calibrate(
     if center:
         pixels = areas / STEP_MM**2
         gain = np.average(softnesses * USUAL / np.sqrt(pixels), weights=pixels)
-        with torch.no_grad():
-            network.head.bias -= float(np.mean(bias) / gain)
+        network.state_dict()["head.bias"] -= float(np.mean(bias) / gain)
         errors = errors - np.mean(bias) * areas
     found = _fit(areas, softnesses, errors)
     network.area_sd = torch.tensor(found)
