@@ -1,4 +1,4 @@
-"""Rules of anatomy for a mask that the network found: one cord, no brain stem, no leaks.
+"""Rules of anatomy for a mask that the network found: one cord, no brain stem.
 
 Masks are fractions in RAS order, shape (X, Y, Z), with spacing in mm.
 """
@@ -13,9 +13,6 @@ BRIDGE_MM = 12.0  # the longest gap within the cord
 BRAIN_STEM_MM2 = 120.0  # no cord is as large: 77 ± 8 mm² where it is largest,
 PONS_MM2 = 160.0  # and no leak of the mask often larger
 ABOVE_MM = 40.0  # less than this follows above a brain stem: its upper end, badly seen
-LEAK_MM2 = 110.0  # larger, and LEAK times the usual of USUAL_MM below and above: a leak of the mask
-LEAK, USUAL_MM = 1.3, 60.0
-AROUND_MM = 1.5  # of a neighbour's mask, blurred so far, may lie what is kept of a leak
 
 
 def keep_cord(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
@@ -54,25 +51,4 @@ def without_brain_stem(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
         return mask
     kept = mask.copy()
     kept[..., run[0] :] = 0
-    return kept
-
-
-def without_leaks(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """Hold slices far wider than the cord elsewhere to the shape of the nearest sound ones."""
-    area = mask.sum(axis=(0, 1)) * spacing[0] * spacing[1]
-    seen = np.flatnonzero(area > LEAST_AREA_MM2)
-    span = 2 * round(USUAL_MM / spacing[2]) + 1
-    usual = ndimage.median_filter(area[seen], min(span, 2 * seen.size - 1), mode="reflect")
-    wide = area[seen] > np.maximum(LEAK_MM2, LEAK * usual)
-    sound = seen[~wide & (area[seen] * LEAK > usual)]
-    if not wide.any() or sound.size == 0:
-        return mask
-    kept = mask.copy()
-    for k in seen[wide]:
-        at = np.searchsorted(sound, k)
-        below, above = sound[max(at - 1, 0)], sound[min(at, sound.size - 1)]
-        part = (k - below) / (above - below) if below < k < above else 0.5
-        shape = (1 - part) * mask[..., below] + part * mask[..., above]
-        near = ndimage.gaussian_filter(shape, AROUND_MM / spacing[:2])
-        kept[..., k] *= np.minimum(2 * near, 1)
     return kept

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from .cleaning import LEAST_AREA_MM2, keep_cord, without_brain_stem, without_leaks
+from .cleaning import LEAST_AREA_MM2, keep_cord, without_brain_stem
 from .detection import STEP_MM as DETECTION_STEP_MM
 from .detection import STRIDE, best_path, cordness, make_slabs
 from .network import Network, load_network
@@ -130,7 +130,7 @@ def segment_soft(
     area = without_brain_stem(paste(), step).sum(axis=(0, 1))
     patches = np.where(area[:, None, None] > 0, patches, 0)
     patches = lean_on_neighbours(patches, _recentre(patches, center, step[2]) - center, step[2])
-    kept = without_leaks(paste(), step)
+    kept = paste()
     report()
     sd = None
     if uncertainty:

@@ -157,11 +157,13 @@ def _contrast(x: Tensor, cord: Tensor) -> Tensor:
 def _step(x: Tensor, cord: Tensor) -> Tensor:
     """Mean of what is around the cord minus that of the cord, (B, 1, 1, 1)."""
     ring = _blur(cord, torch.full((len(x), 2), 3.0), reach=8) * (1 - cord)
-    inside, outside = (
-        (x * w).sum(dim=(2, 3), keepdim=True) / (w.sum(dim=(2, 3), keepdim=True) + 1e-3)
-        for w in (cord, ring)
-    )
-    return outside - inside
+    return _mean(x, ring) - _mean(x, cord)
+
+
+def _mean(x: Tensor, weight: Tensor) -> Tensor:
+    """Weighted, of each example, (B, 1, 1, 1)."""
+    total = weight.sum(dim=(2, 3), keepdim=True) + 1e-3
+    return (x * weight).sum(dim=(2, 3), keepdim=True) / total
 
 
 def _change_grey_matter(x: Tensor, cord: Tensor, draw: _Draw) -> Tensor:
@@ -178,8 +180,7 @@ def _diffusion_weighted(x: Tensor, cord: Tensor, draw: _Draw) -> Tensor:
 
 def _faint_fluid(x: Tensor, cord: Tensor, canal: Tensor, draw: _Draw) -> Tensor:
     """Fluid about as bright as the cord: only the grey matter tells where that is."""
-    level = (x * cord).sum(dim=(2, 3), keepdim=True) / (cord.sum(dim=(2, 3), keepdim=True) + 1e-3)
-    return x + (canal - cord) * draw.uniform(0.6, 1) * (level - x)
+    return x + (canal - cord) * draw.uniform(0.6, 1) * (_mean(x, cord) - x)
 
 
 def _guess_canal(cord: Tensor, canal: Tensor, draw: _Draw) -> Tensor:
@@ -203,7 +204,7 @@ def _repaint(x: Tensor, cord: Tensor, canal: Tensor, forced: Tensor, draw: _Draw
     a = draw.uniform(-0.1, 1.1)
     gap = draw.uniform(0.12, 0.8) * torch.where(draw.chance(0.5), -1.0, 1.0)
     b = torch.where((a + gap).clamp(-0.2, 1.2) == a + gap, a + gap, a - gap)
-    own = (x * cord).sum(dim=(2, 3), keepdim=True) / (cord.sum(dim=(2, 3), keepdim=True) + 1e-3)
+    own = _mean(x, cord)
     detail = (x - own) * draw.uniform(0, 0.8) * ~must
     repaint_cord, repaint_ring = draw.chance(0.3) | must, draw.chance(0.3) | must
     # fluid as bright as white matter: only the grey matter within tells where the cord is

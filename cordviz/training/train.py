@@ -64,12 +64,9 @@ def train(
         average, scores = _train(settings, files, real, out, progress)
     average = average.cpu()
     save_network(average, out / "final.pt")
-    if people := settings.get("calibration", {}).get("people", 0):
+    if (told := settings.get("calibration", {})).get("people", 0):
         contrasts = settings["train"].get("contrasts", list(SESSION))
-        exact = settings["train"].get("truth", "cord") == "cord"
-        calibrate(
-            out / "final.pt", contrasts=contrasts, people=people, center=exact, progress=progress
-        )
+        calibrate(out / "final.pt", contrasts=contrasts, progress=progress, **told)
     card = {
         "name": recipe.stem,
         "sha256": hashlib.sha256((out / "final.pt").read_bytes()).hexdigest(),
