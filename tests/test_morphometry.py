@@ -136,6 +136,17 @@ def test_tilt_correction_recovers_the_upright_area(spacing, about, tilt, kind, t
         np.testing.assert_allclose(table[column], expected, atol=0.5)
 
 
+def test_the_sd_of_the_area_is_corrected_as_the_area_and_adds_a_column_only_when_asked():
+    img, *_ = phantom((0.5, 0.5, 2.0), tilt=25)
+    sd = nib.Nifti1Image(0.03 * img.get_fdata(dtype=np.float32), img.affine)
+    plain, table = measure_shape(img), measure_shape(img, sd=sd)
+    np.testing.assert_allclose(table["area_sd_mm2"], 0.03 * table["area_mm2"], rtol=1e-5)
+    pd.testing.assert_frame_equal(plain, table.drop(columns="area_sd_mm2"))
+    shifted = nib.Nifti1Image(sd.get_fdata(dtype=np.float32), np.diag([1, 1, 1, 1.0]))
+    with pytest.raises(ValueError, match="standard deviation"):
+        measure_shape(img, sd=shifted)
+
+
 def test_without_correction_the_area_is_that_of_the_slice():
     img, area, _ = phantom((0.5, 0.5, 2), tilt=30)
     table = measure_shape(img, angle_correction=False)

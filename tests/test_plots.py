@@ -317,6 +317,12 @@ def test_what_is_no_profile_is_refused(bad, error, says):
         plot_csa_profile(bad)
 
 
+def test_a_profile_shows_the_sd_of_its_areas():
+    fig = plot_csa_profile(table().assign(area_sd_mm2=1.5))
+    assert set(fig.data[-1].error_y.array) == {1.5}
+    assert plot_csa_profile(table()).data[-1].error_y.array is None
+
+
 def test_a_misspelt_sex_is_refused():
     with pytest.raises(ValueError, match="sex must be one of all, F, M; got 'female'"):
         plot_csa_profile(table(), sex="female")

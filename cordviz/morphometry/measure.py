@@ -34,6 +34,7 @@ def measure_shape(
     seg: ImageLike,
     *,
     levels: ImageLike | None = None,
+    sd: ImageLike | None = None,
     angle_correction: bool = True,
     centerline: Centerline | ImageLike | None = None,
     normalize_slices: bool = False,
@@ -47,6 +48,9 @@ def measure_shape(
     levels : str, Path or nibabel image, optional
         Label image of vertebral levels on the grid of `seg` (2 = C2, 8 = T1 …), for example from
         `levels_from_discs`. A slice gets the rounded mean of its labels.
+    sd : str, Path or nibabel image, optional
+        Standard deviation of `seg`, on its grid, as ``segment_cord(..., uncertainty=True)`` gives
+        it: adds the column area_sd_mm2.
     angle_correction : bool
         Correct for the angle between cord and slice normal.
     centerline : Centerline, str, Path or nibabel image, optional
@@ -63,12 +67,13 @@ def measure_shape(
         A row per slice of the image, in nibabel-LAS order (SCT's RPI), slice 0 inferior. NaN
         where there is no mask. Columns: slice, level (NaN without one), area_mm2, angle_AP_deg,
         angle_RL_deg, diameter_AP_mm, diameter_AP_ellipse_mm, diameter_RL_mm, length_anterior_mm,
-        length_posterior_mm, eccentricity, orientation_deg, solidity, length_mm.
+        length_posterior_mm, eccentricity, orientation_deg, solidity, length_mm; with `sd` also
+        area_sd_mm2.
 
     Raises
     ------
     FileNotFoundError, TypeError, ValueError
-        Mask missing, empty, negative, NaN or above 1; levels or centreline on another grid;
+        Mask missing, empty, negative, NaN or above 1; levels, sd or centreline on another grid;
         centreline shorter than the mask.
 
     Warns
@@ -81,7 +86,8 @@ def measure_shape(
     Notes
     -----
     The area is Σ w · px · py · cos θ, with θ the true angle between the centreline's tangent and
-    the slice normal. The angles are θ_AP = atan2(dx · px, pz) and θ_RL = atan2(dy · py, pz).
+    the slice normal; its standard deviation is the same sum over `sd`, whose voxels err together
+    along an edge. The angles are θ_AP = atan2(dx · px, pz) and θ_RL = atan2(dy · py, pz).
     Diameters, lengths, eccentricity, orientation and solidity come from the slice scaled by
     cos θ_RL along AP and cos θ_AP along RL, interpolated linearly to 0.1 mm: diameter_AP is the
     mean AP extent over 3 mm, after turning the long axis to RL, split at the centroid into
@@ -137,6 +143,9 @@ def measure_shape(
         "length_mm": pixel[2] / np.cos(angle).prod(axis=1),
         **shape,
     }
+    if sd is not None:
+        sums = _on_grid_of(img, sd, "standard deviation")[0][..., slices].sum(axis=(0, 1))
+        result["area_sd_mm2"] = sums * pixel[0] * pixel[1] * tangent[:, 2]
     for name, values in result.items():
         table.loc[slices, name] = values
     table.attrs["mask"] = str(img.get_filename() or "")
@@ -162,12 +171,17 @@ def _given_curve(
 ) -> Centerline:
     if isinstance(centerline, Centerline):
         return centerline
-    img = read_image(centerline, name="centreline mask")
-    check_same_grid(img, mask, "centreline mask", "mask")
-    data, affine = mask_in_las(img, name="centreline mask")
+    data, affine = _on_grid_of(mask, centerline, "centreline mask")
     if normalize_slices:
         return sct_curve(data, affine, resampled=True)
     return smooth_curve(*slice_centres(data), affine)
+
+
+def _on_grid_of(mask: Nifti1Image, other: ImageLike, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Voxels in LAS order of another image of values in [0, 1], and its LAS affine."""
+    img = read_image(other, name=name)
+    check_same_grid(img, mask, name, "mask")
+    return mask_in_las(img, name=name)
 
 
 def _tangents(curve: Centerline, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

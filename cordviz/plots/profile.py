@@ -43,7 +43,8 @@ def plot_csa_profile(
     -------
     plotly.graph_objects.Figure
         CSA in mm² over the distance along the cord in mm, superior on the left. Slices without
-        a value are gaps in the line. Dashes: mean over the slices of C2–C3.
+        a value are gaps in the line. Dashes: mean over the slices of C2–C3. Bars: ± 1 SD, where
+        the table has the column area_sd_mm2 (``measure_shape(seg, sd=sd)``).
 
     Raises
     ------
@@ -130,6 +131,7 @@ def _profile(table: pd.DataFrame, name: str) -> pd.DataFrame:
             "length_mm": length,
             "area_mm2": every["area_mm2"].astype(float),
             "level": level.astype(float),
+            "sd_mm2": every.get("area_sd_mm2", np.nan),
         }
     )
 
@@ -201,6 +203,10 @@ def _add_curve(fig: go.Figure, curve: pd.DataFrame, name: str, colour: str) -> N
             showlegend=False,
             hoverinfo="skip",
         )
+    sd = curve["sd_mm2"].to_numpy(float)
+    known = np.isfinite(sd).any()
+    bars = {"error_y": {"array": sd, "thickness": 1, "width": 0}} if known else {}
+    told = "%{y:.1f} ± %{error_y.array:.1f}" if known else "%{y:.1f}"
     fig.add_scatter(
         x=curve["x_mm"].to_numpy(),
         y=area.to_numpy(),
@@ -210,5 +216,6 @@ def _add_curve(fig: go.Figure, curve: pd.DataFrame, name: str, colour: str) -> N
         mode="lines+markers" if len(curve) < 90 else "lines",
         line={"color": colour, "width": 2.2},
         marker={"size": 5},
-        hovertemplate="slice %{customdata}: %{y:.1f} mm²<extra></extra>",
+        hovertemplate=f"slice %{{customdata}}: {told} mm²<extra></extra>",
+        **bars,
     )

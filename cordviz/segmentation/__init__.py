@@ -76,8 +76,8 @@ def segment_cord(
         A point inside the cord in mm (nibabel's RAS+ world), for the same purpose.
     uncertainty : bool
         Also return the standard deviation per voxel (networks only). Its sum over a slice times
-        the area of a voxel is the standard deviation of the slice's area: ``measure_shape(sd)``
-        gives it in mm².
+        the area of a voxel is the standard deviation of the slice's area:
+        ``measure_shape(seg, sd=sd)`` gives it in mm².
     device : str
         Where networks run, as torch names it; "auto" takes a GPU if there is one.
     progress : bool
