@@ -12,7 +12,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-SWELLING = 12.0  # pixels: how far around its centre the cord is made larger or smaller
+REACH = 12.0  # pixels: how far around its centre the cord is made larger or smaller, and moved,
+SWELLING, MOVING = 0.1, 2.0  # by how much: SD of the log of the factor, and pixels
 
 
 def synthesize(
@@ -60,7 +61,9 @@ def synthesize(
     x, cord, canal = planes.split(1, dim=1)
     canal = _guess_canal(cord, canal, draw)
     x = torch.where(draw.chance(0.08), _diffusion_weighted(x, cord, draw), x)
-    x = torch.where(draw.chance(0.06), _faint_fluid(x, cord, canal, draw), x)
+    # some with fluid about as bright as the cord: only the grey matter tells where that is
+    faint = draw.chance(0.15) * draw.uniform(0.5, 1)
+    x = x - faint * (canal - cord) * _step(x, cord)
     x = _change_grey_matter(x, cord, draw)
     kept, kept_cord = draw.chance(natural) & ~only_labels.view(-1, 1, 1, 1), cord
     acquired = x.clamp(min=0) ** torch.exp(draw.normal() * 0.1)
@@ -110,8 +113,10 @@ class _Draw:
 def _grid(draw: _Draw, size: int, stored: int) -> Tensor:
     """Where in the stored patch each pixel comes from: affine and elastic, (B, size, size, 2)."""
     angle = draw.normal().flatten() * math.radians(10)
-    # above 1 the cord looks smaller, as further down the spine than most images reach
-    scale = torch.exp(draw.normal().flatten() * 0.15 + 0.25 * draw.chance(0.2).flatten())
+    # some cords look much smaller, as further down the spine than most images reach, the others a
+    # little larger: where an edge is hard to see, the usual size decides, and that stays as it is
+    smaller = draw.chance(0.2).flatten().float()
+    scale = torch.exp(draw.normal().flatten() * 0.15 + 0.25 * (smaller - 0.2))
     stretch = torch.exp(draw.normal().flatten() * 0.05)
     flip = torch.where(draw.chance(0.5).flatten(), -1.0, 1.0)
     shear = draw.normal().flatten() * 0.05
@@ -124,10 +129,11 @@ def _grid(draw: _Draw, size: int, stored: int) -> Tensor:
     pixel = torch.arange(size) - (size - 1) / 2
     at = torch.stack(torch.meshgrid(pixel, pixel, indexing="xy"), dim=-1)
     at = torch.einsum("bij,xyj->bxyi", matrix, at) + shift[:, None, None]
-    # the cord, in the middle of the stored patch, grows and shrinks within its canal: the size of
-    # one must not tell that of the other
-    middle = torch.exp(-0.5 * (at / SWELLING).square().sum(dim=-1, keepdim=True))
-    at = at * torch.exp(0.1 * draw.normal() * middle)
+    # the cord, in the middle of the stored patch, grows, shrinks and moves within its canal, which
+    # must tell neither its size nor its place
+    middle = torch.exp(-0.5 * (at / REACH).square().sum(dim=-1, keepdim=True))
+    at = at * torch.exp(SWELLING * draw.normal() * middle)
+    at = at + MOVING * draw.normal(1, 1, 2) * middle
     bend = F.interpolate(draw.normal(2, 6, 6), size=(size, size), mode="bicubic")
     at = at + (bend * draw.uniform(0, 2.0)).permute(0, 2, 3, 1)
     return at / (stored / 2)
@@ -178,15 +184,11 @@ def _diffusion_weighted(x: Tensor, cord: Tensor, draw: _Draw) -> Tensor:
     return _degrade(cord * bright + (1 - cord) * around, draw)
 
 
-def _faint_fluid(x: Tensor, cord: Tensor, canal: Tensor, draw: _Draw) -> Tensor:
-    """Fluid about as bright as the cord: only the grey matter tells where that is."""
-    return x + (canal - cord) * draw.uniform(0.6, 1) * (_mean(x, cord) - x)
-
-
 def _guess_canal(cord: Tensor, canal: Tensor, draw: _Draw) -> Tensor:
-    """The canal, cord included; where it is unknown, a random width around the cord."""
+    """The canal, cord included; where it is unknown, of random width, the cord anywhere in it."""
     # 12 % of a blurred cord lies about one sigma outside it
-    around = _blur(cord, draw.uniform(1.5, 5.5, 1).expand(-1, 2), reach=12)
+    sigma = draw.uniform(1.5, 7, 1).expand(-1, 2)
+    around = _blur(cord, sigma, reach=20, shift=sigma * draw.uniform(-1, 1, 2))
     guessed = ((around - 0.08) / 0.08).clamp(0, 1)
     known = canal.amax(dim=(2, 3), keepdim=True) > 0
     return torch.maximum(torch.where(known, canal, guessed), cord)
@@ -204,14 +206,15 @@ def _repaint(x: Tensor, cord: Tensor, canal: Tensor, forced: Tensor, draw: _Draw
     a = draw.uniform(-0.1, 1.1)
     gap = draw.uniform(0.12, 0.8) * torch.where(draw.chance(0.5), -1.0, 1.0)
     b = torch.where((a + gap).clamp(-0.2, 1.2) == a + gap, a + gap, a - gap)
-    own = _mean(x, cord)
-    detail = (x - own) * draw.uniform(0, 0.8) * ~must
+    own, step = _mean(x, cord), _step(x, cord)
+    inside, outside = x - step * (1 - cord), x + step * cord  # what meets in a pixel of the edge
+    detail = (inside - own) * draw.uniform(0, 0.8) * ~must
     repaint_cord, repaint_ring = draw.chance(0.3) | must, draw.chance(0.3) | must
     # fluid as bright as white matter: only the grey matter within tells where the cord is
     faint = draw.chance(0.15) & repaint_ring & ~repaint_cord
     b = torch.where(faint, own + draw.normal() * 0.06, b)
-    cord_value = torch.where(repaint_cord, a + detail + texture[0], x)
-    ring_value = torch.where(repaint_ring, b + texture[1], x)
+    cord_value = torch.where(repaint_cord, a + detail + texture[0], inside)
+    ring_value = torch.where(repaint_ring, b + texture[1], outside)
     return x * (1 - canal) + ring_value * (canal - cord) + cord_value * cord
 
 
@@ -240,9 +243,9 @@ def _degrade(x: Tensor, draw: _Draw) -> Tensor:
     return torch.cat(parts)
 
 
-def _blur(x: Tensor, sigma: Tensor, *, reach: int) -> Tensor:
-    """Gaussian blur with a sigma (pixels) for each example and axis, shape (B, 2)."""
-    at = torch.arange(-reach, reach + 1.0)
+def _blur(x: Tensor, sigma: Tensor, *, reach: int, shift: Tensor | float = 0.0) -> Tensor:
+    """Gaussian blur with a sigma (pixels) and a shift for each example and axis, shape (B, 2)."""
+    at = torch.arange(-reach, reach + 1.0) - torch.as_tensor(shift)[..., None]
     kernel = torch.exp(-0.5 * (at / sigma[..., None]) ** 2)
     kernel = kernel / kernel.sum(dim=-1, keepdim=True)
     x = F.pad(x.transpose(0, 1), (reach,) * 4, mode="replicate")
