@@ -6,7 +6,8 @@
 FOLDER: BIDS-like sessions (spine-generic, gm-challenge) with ``*_seg`` masks; without one, the
 images that the development machines share. Dice at one half, average surface distance (mm) and
 area ratio (soft sum over mask) count the slices that the mask covers. Agreement: SD (ddof=1) over
-the contrasts of one session, of slice areas if they share a grid, else of the mean area.
+the contrasts of one session, or two runs of one contrast, of slice areas if they share a grid, else
+of the mean area.
 "seen" images are in the recipe of the agnostic network. What to expect of people not seen:
 --weights FOLDER takes NAME.pt and NAME.json from another folder, such as ``cordviz train fold_1``
 leaves them (its final.pt and final.json, renamed). --cards adds these figures to the cards.
@@ -23,7 +24,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pandas as pd
-from propseg import CASES, MTS, OLD, SCT, dice, load
+from propseg import CASES, GM, MTS, OLD, SCT, dice, load
 from scipy import ndimage
 
 import cordviz as cv
@@ -42,10 +43,15 @@ WITHOUT_MASK = {
     "dwi_mean": (f"{SCT}/dmri/dwi_mean", "dwi"),
     "fmri": (f"{SCT}/fmri/fmri", "fmri"),
 }
+RESCANNED = ("10062Ses1", "10062Ses2", "9418", "9584", "9669")
+WITHOUT_MASK |= {
+    f"{p} run-2": (f"{GM}/sub-{p}/anat/sub-{p}_run-2_T2starw", "t2s") for p in RESCANNED
+}
 SESSIONS = {
     "sct_testing_data mt": ("mt0", "mt1"),
     "sub-05": ("sub-05 MT-on", "sub-05 MT-off"),
     "errsm_23": ("errsm_23 mt0", "errsm_23 mt1"),
+    **{f"{p}, two runs": (p, f"{p} run-2") for p in RESCANNED},
 }
 assert MTS in SHARED["sub-05 MT-on"][0]
 
@@ -67,7 +73,7 @@ def shared_images() -> list[dict]:
         )  # fmt: skip
     for name, (image, contrast) in WITHOUT_MASK.items():
         rows.append(
-            {"image": name, "session": name, "split": "no mask", "mask": None,
+            {"image": name, "session": session.get(name, name), "split": "no mask", "mask": None,
              "contrast": cv.closest_contrast(contrast), "load": lambda i=image: three_d(load(i))}
         )  # fmt: skip
     return rows
@@ -134,7 +140,7 @@ def evaluate(case: dict, method: str, pictures: Path | None) -> dict:
 
 
 def agreement(rows: list[dict]) -> pd.DataFrame:
-    """SD of the area over the contrasts of each session, mm²."""
+    """SD of the area over the contrasts, or runs, of each session, mm²."""
     found = []
     by: dict[tuple[str, str], list[dict]] = {}
     for row in rows:
