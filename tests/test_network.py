@@ -1,5 +1,6 @@
 """The network, its weights file, and patches around the cord: areas survive the way and back."""
 
+import copy
 import hashlib
 import json
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_edge_values_go_on_outside():
 
 def test_weights_survive_the_file_in_half_precision(tmp_path):
     torch.manual_seed(0)
-    network = Network([8, 16]).eval()
+    network = Network([8, 16], members=2).eval()
     save_network(network, tmp_path / "x.pt")
     again = load_network(tmp_path / "x.pt")
     x = torch.randn(2, 1, 32, 32)
@@ -80,9 +81,24 @@ def test_weights_survive_the_file_in_half_precision(tmp_path):
         torch.testing.assert_close(network(x), again(x), atol=0.02, rtol=0.02)
 
 
-def test_the_full_network_fits_in_8_mb(tmp_path):
-    save_network(Network([32, 64, 112, 160]), tmp_path / "x.pt")
+def test_three_members_fit_in_8_mb(tmp_path):
+    save_network(Network([32, 64, 112, 160], members=3), tmp_path / "x.pt")
     assert (tmp_path / "x.pt").stat().st_size < 8e6
+
+
+def test_each_view_is_seen_by_another_member(scan, tmp_path):
+    data, areas = voxels(reorient(scan[0])), []
+    for moved in ([], [0], [1], [0, 1]):
+        network = copy.deepcopy(load_network(WEIGHTS))
+        with torch.no_grad():
+            for k in moved:
+                network.members[k].head.bias += 0.5
+        save_network(network, path := tmp_path / f"{moved}.pt")
+        areas.append(segment_soft(data, spacing_mm(scan[0]), path)[0].sum())
+    none, first, second, both = areas
+    assert (both - none) / none > 0.03
+    assert (first - none) / (both - none) == pytest.approx(0.5, abs=0.1)
+    assert (second - none) / (both - none) == pytest.approx(0.5, abs=0.1)
 
 
 def test_output_does_not_depend_on_the_intensity_scale():

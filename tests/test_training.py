@@ -198,7 +198,8 @@ def test_each_fold_leaves_out_what_the_other_learns_from():
     ]  # fmt: skip
     assert not people[0] & people[1]
     assert folds[0] == folds[1]
-    assert all(folds[0][k] == whole[k] for k in ("seed", "network", "real", "simulated", "labels"))
+    assert all(folds[0][k] == whole[k] for k in ("seed", "real", "simulated", "labels"))
+    assert folds[0]["network"] == whole["network"] | {"members": 1}
 
 
 def test_people_left_out_are_not_cut(tmp_path):
@@ -282,6 +283,18 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(tmp_path, cache, mon
         torch.testing.assert_close(resumed[name], value)
 
 
+def test_members_start_and_learn_by_themselves(tmp_path, cache):
+    recipe = tmp_path / "recipe.toml"
+    few = RECIPE.replace("[16, 32, 64]", "[8, 16]\nmembers = 2").replace("steps = 160", "steps = 4")
+    recipe.write_text(few)
+    training.train(recipe, real=tmp_path, cache=cache, out=tmp_path, progress=False)
+    network = load_network(tmp_path / "final.pt")
+    assert network.shape == {"widths": [8, 16], "members": 2}
+    for a, b in zip(*(m.parameters() for m in network.members), strict=True):
+        if a.ndim == 4:
+            assert (a - b).abs().max() > 0.01
+
+
 @pytest.mark.realdata
 def test_targets_of_hard_masks_keep_their_area(shared_data, tmp_path):
     case = {
@@ -322,7 +335,8 @@ def test_centering_brings_back_the_areas_of_an_edge_that_was_moved(tmp_path):
     network = copy.deepcopy(load_network(SHIPPED))
     for move in (0.0, -0.6):
         with torch.no_grad():
-            network.head.bias += move
+            for member in network.members:
+                member.head.bias += move
         save_network(network, path := tmp_path / f"{move}.pt")
         calibration.calibrate(path, contrasts=["T2w"], people=1, center=True, progress=False)
         areas.append(segment_soft(voxels(reorient(image)), np.full(3, 0.8), path)[0].sum())

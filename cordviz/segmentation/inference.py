@@ -5,7 +5,7 @@ Arrays are in RAS order, shape (X, Y, Z); positions are in mm from the centre of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,11 @@ LEAST_CERTAINTY = 0.78  # mean of the better half of the probes: 0.85 and more w
 MOVED_MM = 4.0  # a patch further off the cord than this is cut again
 SLAB_MM = 2.0  # thinner slices are averaged up to this
 STEPS = 3  # that `segment_soft` reports
-# what must not change the result, but does a little: the mean of two views, and their spread
-VIEWS: tuple[dict[str, Any], ...] = ({}, {"flip": True, "shift": (0, 1)})
+# what must not change the result, but does a little: who looks, and how
+VIEWS: tuple[dict[str, Any], ...] = ({"member": 0}, {"member": 1, "flip": True, "shift": (0, 1)})
 CHANGES: tuple[dict[str, Any], ...] = (
-    {"flip": True}, {"gamma": 0.7}, {"gamma": 1.4, "shift": (1, -3)},
-    {"flip": True, "shift": (-3, 1)},
+    {"member": 0, "flip": True}, {"member": 1, "gamma": 0.7},
+    {"member": 0, "gamma": 1.4, "shift": (1, -3)}, {"member": 1, "flip": True, "shift": (-3, 1)},
 )  # fmt: skip
 
 
@@ -103,17 +103,23 @@ def segment_soft(
     slabs, at = _slabs(data, spacing[2])
     step = spacing * [1, 1, at[1] - at[0] if len(at) > 1 else 1]
 
-    def run(center: np.ndarray, slices: np.ndarray, *views: dict[str, Any]) -> np.ndarray:
+    def run(center: np.ndarray, slices: np.ndarray, views: Sequence[dict[str, Any]]) -> np.ndarray:
         found = []
         for part in np.array_split(slices, max(1, -(-slices.size // BATCH))):
             cut = cut_patches(slabs, step, center[part], PATCH, slices=part)
-            found.append(sum(_run(network, cut, **view) for view in views) / len(views))
-        return np.concatenate(found)
+            found.append(np.stack([_run(network, cut, **view) for view in views]))
+        return np.concatenate(found, axis=1)
 
     every = np.arange(len(at))
-    center = _center(slabs, step, run) if start is None else _fill(start[at.astype(int)])
+    first = np.full((len(at), PATCH, PATCH), np.nan, np.float32)
+    if start is None:
+        center, probes, first[probes] = _center(slabs, step, run)
+    else:
+        center = _fill(start[at.astype(int)])
     report()
-    patches = run(center, every, *VIEWS)
+    if (left := np.flatnonzero(np.isnan(first[:, 0, 0]))).size:
+        first[left] = run(center, left, VIEWS[:1])[0]
+    patches = np.mean([first, *run(center, every, VIEWS[1:])], axis=0)
     report()
     for _ in range(2):
         better = _recentre(patches, center, step[2])
@@ -121,7 +127,7 @@ def segment_soft(
         if moved.size == 0:
             break
         center[moved] = better[moved]
-        patches[moved] = run(center, moved, *VIEWS)
+        patches[moved] = run(center, moved, VIEWS).mean(axis=0)
     shape = slabs.shape
 
     def paste() -> np.ndarray:
@@ -134,8 +140,7 @@ def segment_soft(
     report()
     sd = None
     if uncertainty:
-        others = [run(center, every, change) for change in CHANGES]
-        sd = _deviation(np.stack([patches, *others]), network)
+        sd = _deviation(np.stack([patches, *run(center, every, CHANGES)]), network)
         sd = np.clip(paste_patches(sd, shape, spacing, center), 0, 0.5) * kept.any(axis=(0, 1))
         sd = _between(sd, at, data.shape[2])
     return _between(kept, at, data.shape[2]), sd
@@ -199,19 +204,25 @@ def candidates(data: np.ndarray, spacing: np.ndarray) -> list[np.ndarray]:
     return found
 
 
-def _center(data: np.ndarray, spacing: np.ndarray, run: Callable[..., np.ndarray]) -> np.ndarray:
-    """Let the network judge: it knows a cord of any polarity when it is centred on it."""
+def _center(
+    data: np.ndarray, spacing: np.ndarray, run: Callable[..., np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Let the network judge: it knows a cord of any polarity when it is centred on it.
+
+    Returns the centres, and some slices with what the first view showed there.
+    """
     centers = candidates(data, spacing)
     probes = np.unique(np.linspace(0, len(centers[0]) - 1, PROBES).round().astype(int))
     worse = min((probes.size + 1) // 2, probes.size - 1)  # of a single slice, none
-    certain = [np.sort(_certainty(run(c, probes, {})))[worse:] for c in centers]
-    best = int(np.argmax([c.mean() for c in certain]))
-    if certain[best].mean() < LEAST_CERTAINTY:
+    found = [run(c, probes, VIEWS[:1])[0] for c in centers]
+    certain = [np.sort(_certainty(patches))[worse:].mean() for patches in found]
+    best = int(np.argmax(certain))
+    if certain[best] < LEAST_CERTAINTY:
         raise ValueError(
             "No spinal cord found. Check that the image shows the cord in axial section "
             "(several cm along it help) and crop it around the spine if the field of view is large."
         )
-    return centers[best].copy()
+    return centers[best], probes, found[best]
 
 
 def _certainty(patches: np.ndarray) -> np.ndarray:
@@ -240,14 +251,15 @@ def _recentre(patches: np.ndarray, center: np.ndarray, slice_mm: float) -> np.nd
 
 @torch.inference_mode()
 def _run(
-    network: Network, patches: np.ndarray, *, flip: bool = False, gamma: float = 1.0,
+    network: Network, patches: np.ndarray, *, member: int, flip: bool = False, gamma: float = 1.0,
     shift: tuple[int, int] = (0, 0),
 ) -> np.ndarray:  # fmt: skip
-    """Cord fraction; seen in a mirror, with other grey values or moved by some pixels."""
+    """Cord fraction, seen by one member: mirrored, with other grey values or moved by pixels."""
     x = torch.from_numpy(patches)[:, None].to(next(network.parameters()).device)
     if gamma != 1:
         low, high = x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)
         x = ((x - low) / (high - low + 1e-6)) ** gamma
     x = torch.roll(x.flip(2) if flip else x, shift, (2, 3))
-    found = torch.roll(network(x).sigmoid(), (-shift[0], -shift[1]), (2, 3))
+    look = network.members[member % len(network.members)]
+    found = torch.roll(look(x).sigmoid(), (-shift[0], -shift[1]), (2, 3))
     return (found.flip(2) if flip else found)[:, 0].float().cpu().numpy()

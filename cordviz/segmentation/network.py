@@ -1,4 +1,4 @@
-"""The network: a compact 2-D U-Net whose output is the fraction of cord in each pixel."""
+"""The network: compact 2-D U-Nets whose output is the fraction of cord in each pixel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 WINDOW = 15  # pixels, 9 mm: smaller than the canal, so that its wall does not set the scale
 
 
-class Network(nn.Module):
+class UNet(nn.Module):
     """U-Net on half-resolution planes.
 
     Four neighbouring pixels enter as four channels and leave as four: the cord's edge is smooth at
@@ -31,14 +31,10 @@ class Network(nn.Module):
     def __init__(self, widths: list[int]) -> None:
         """Random weights; what the logits start from says that few pixels are cord."""
         super().__init__()
-        self.widths = list(widths)
         levels = list(zip([8, *widths], widths, strict=False))
         self.down = nn.ModuleList(_block(a, b) for a, b in levels)
         self.up = nn.ModuleList(_block(a + b, a) for a, b in pairwise(widths))
         self.head = nn.Conv2d(widths[0], 4, 1)
-        # SD of a slice's area: share where the edge is as soft as usual, power of the softness
-        self.area_sd: Tensor
-        self.register_buffer("area_sd", torch.tensor([0.03, 4.0]))
         nn.init.constant_(self.head.bias, -3.0)  # type: ignore[arg-type]  # there is a bias
 
     def forward(self, patches: Tensor) -> Tensor:
@@ -70,6 +66,31 @@ class Network(nn.Module):
         return F.pixel_shuffle(self.head(x), 2)
 
 
+class Network(nn.Module):
+    """U-Nets that learnt alike, each by itself: what one gets wrong, another may not.
+
+    Parameters
+    ----------
+    widths : list of int
+        Features of each level, finest first.
+    members : int
+        How many U-Nets.
+    """
+
+    def __init__(self, widths: list[int], members: int = 1) -> None:
+        """Random weights, other ones for each member."""
+        super().__init__()
+        self.shape = {"widths": list(widths), "members": members}
+        self.members = nn.ModuleList(UNet(widths) for _ in range(members))
+        # SD of a slice's area: share where the edge is as soft as usual, power of the softness
+        self.area_sd: Tensor
+        self.register_buffer("area_sd", torch.tensor([0.03, 4.0]))
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Mean logits of all members, see `UNet.forward`."""
+        return torch.stack([member(patches) for member in self.members]).mean(dim=0)
+
+
 def _box(x: Tensor) -> Tensor:
     """Mean over `WINDOW` by `WINDOW` pixels."""
     half = WINDOW // 2
@@ -91,7 +112,7 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
 def save_network(network: Network, path: Path) -> None:
     """Write the weights in half precision."""
     state = {k: v.half() for k, v in network.state_dict().items()}
-    torch.save({"widths": network.widths, "state": state}, path)
+    torch.save({"shape": network.shape, "state": state}, path)
 
 
 @lru_cache(maxsize=4)
@@ -101,6 +122,6 @@ def load_network(path: Path, device: str = "cpu") -> Network:
     Nothing in the file is executed: only tensors and plain values are read.
     """
     stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    network = Network(stored["widths"])
+    network = Network(**stored["shape"])
     network.load_state_dict({k: v.float() for k, v in stored["state"].items()})
     return network.eval().to(device)

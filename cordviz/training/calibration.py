@@ -59,7 +59,8 @@ def calibrate(
     if center:
         pixels = areas / STEP_MM**2
         gain = np.average(softnesses * USUAL / np.sqrt(pixels), weights=pixels)
-        network.state_dict()["head.bias"] -= float(np.mean(bias) / gain)
+        for member in network.members:
+            member.state_dict()["head.bias"] -= float(np.mean(bias) / gain)
         errors = errors - np.mean(bias) * areas
     found = _fit(areas, softnesses, errors)
     network.area_sd = torch.tensor(found)

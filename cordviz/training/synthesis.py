@@ -62,7 +62,7 @@ def synthesize(
     canal = _guess_canal(cord, canal, draw)
     x = torch.where(draw.chance(0.08), _diffusion_weighted(x, cord, draw), x)
     # some with fluid about as bright as the cord: only the grey matter tells where that is
-    faint = draw.chance(0.15) * draw.uniform(0.5, 1)
+    faint = draw.chance(0.05) * draw.uniform(0.5, 1)
     x = x - faint * (canal - cord) * _step(x, cord)
     x = _change_grey_matter(x, cord, draw)
     kept, kept_cord = draw.chance(natural) & ~only_labels.view(-1, 1, 1, 1), cord

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from .._files import atomic_path
+from .._files import atomic_path, write_file
 from .._version import __version__
 from ..segmentation.network import Network, load_network, save_network
 from ..segmentation.sampling import cut_patches
@@ -27,6 +27,7 @@ from .synthesis import synthesize
 
 WEIGHTS = Path(__file__).parents[1] / "segmentation" / "weights"
 PATCH = 96  # pixels, 58 mm: what the network sees at once
+PLANES = ("image", "truth", "canal")
 CONSTANT = 0.6  # of the steps, at which the rate is constant; then it falls
 
 
@@ -74,8 +75,7 @@ def train(
         "recipe": settings,
         "validation": scores,
     }
-    with atomic_path(out / "final.json") as temporary:
-        temporary.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    write_file(out / "final.json", json.dumps(card, indent=2) + "\n")
     return average
 
 
@@ -108,26 +108,28 @@ def _train(
             for group in optimizer.param_groups:
                 group["lr"] = plan["rate"] * _schedule(step, plan["steps"])
             late = step >= CONSTANT * plan["steps"]
-            picked = torch.multinomial(
-                odds[int(late)], plan["batch"], replacement=True, generator=generator
-            )
-            image, cord, canal = (stored[k][picked].float() for k in ("image", "truth", "canal"))
-            x, truth = synthesize(
-                image, cord / 255, canal / 255, size=PATCH, generator=generator,
-                any_contrast=plan.get("any_contrast", True),
-                natural=natural[int(late)],
-            )  # fmt: skip
-            with torch.autocast(device.type, torch.bfloat16, enabled=plan.get("bfloat16", True)):
-                logits = network(x)
-            loss = soft_loss(logits.float(), truth)
-            if late and (weight := plan.get("area", 0)):
-                loss = loss + weight * area_loss(logits.float(), truth)
             optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            for member in network.members:  # each sees examples of its own
+                picked = torch.multinomial(
+                    odds[int(late)], plan["batch"], replacement=True, generator=generator
+                )
+                image, cord, canal = (stored[k][picked].float() for k in PLANES)
+                x, truth = synthesize(
+                    image, cord / 255, canal / 255, size=PATCH, generator=generator,
+                    any_contrast=plan.get("any_contrast", True),
+                    natural=natural[int(late)],
+                )  # fmt: skip
+                bfloat16 = plan.get("bfloat16", True)
+                with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                    logits = member(x)
+                loss = soft_loss(logits.float(), truth)
+                if late and (weight := plan.get("area", 0)):
+                    loss = loss + weight * area_loss(logits.float(), truth)
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(member.parameters(), 1.0)
+                losses.append(loss.item())
             optimizer.step()
             follow(average, network, min(0.998, (step + 1) / (step + 10)))
-            losses.append(loss.item())
             step += 1
             bar.update()
             if step < plan["steps"] and time.monotonic() - saved < plan["checkpoint_s"]:
