@@ -209,7 +209,8 @@ def main() -> None:
             shown = {k: v for k, v in rows[-1].items() if k not in ("_area", "session")}
             print("  ".join(f"{v:.3f}" if isinstance(v, float) else f"{v:13}" if isinstance(v, str)
                             else str(v) for v in shown.values()), flush=True)  # fmt: skip
-    table = pd.DataFrame(rows).drop(columns="_area", errors="ignore")
+    without = dict.fromkeys(("dice", "distance_mm", "area_ratio"), np.nan)  # a mask
+    table = pd.DataFrame([without | row for row in rows]).drop(columns="_area", errors="ignore")
     spread = agreement(rows)
     how = {"dice": ["mean", "min"], "distance_mm": "mean", "area_ratio": "mean"}
     print(table.dropna(subset="dice").groupby(["method", "split"]).agg(how).round(3))
