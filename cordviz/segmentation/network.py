@@ -115,7 +115,7 @@ def save_network(network: Network, path: Path) -> None:
     torch.save({"shape": network.shape, "state": state}, path)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=5)  # all that ship
 def load_network(path: Path, device: str = "cpu") -> Network:
     """Read weights for inference, float32; kept in memory for the next call.
 
