@@ -5,7 +5,8 @@
 
 FOLDER: BIDS-like sessions (spine-generic, gm-challenge) with ``*_seg`` masks; without one, the
 images that the development machines share. Dice at one half, average surface distance (mm) and
-area ratio (soft sum over mask) count the slices that the mask covers. Agreement: SD (ddof=1) over
+area ratio (soft sum over mask) count the slices that the mask covers. Fluid ratio: how bright the
+image is around the mask, over the outer part of the cord. Agreement: SD (ddof=1) over
 the contrasts of one session, or two runs of one contrast, of slice areas if they share a grid, else
 of the mean area.
 "seen" images are in the recipe of the agnostic network. What to expect of people not seen:
@@ -108,6 +109,21 @@ def surface_distance(a: np.ndarray, b: np.ndarray, spacing: np.ndarray) -> float
     return float(np.concatenate(found).mean()) if found else np.nan
 
 
+def fluid_ratio(data: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> float:
+    """Median 0.7 to 2.2 mm outside a hard mask over that 0.6 to 1.6 mm inside, of the slices."""
+    found = []
+    for k in np.flatnonzero(mask.any(axis=(0, 1))):
+        out, within = (
+            ndimage.distance_transform_edt(m, sampling=spacing[:2])
+            for m in (~mask[..., k], mask[..., k])
+        )
+        around = data[..., k][(out > 0.7) & (out < 2.2)]
+        cord = data[..., k][(within > 0.6) & (within < 1.6)]
+        if min(around.size, cord.size) > 4:
+            found.append(np.median(around) / np.median(cord))
+    return float(np.median(found))
+
+
 def evaluate(case: dict, method: str, pictures: Path | None) -> dict:
     img = case["load"]()
     row = {k: case[k] for k in ("image", "session", "split", "contrast")} | {"method": method}
@@ -132,6 +148,7 @@ def evaluate(case: dict, method: str, pictures: Path | None) -> dict:
             "dice": dice(hard, drawn),
             "distance_mm": surface_distance(hard, drawn, spacing),
             "area_ratio": float(soft[..., covered].sum() / drawn.sum()),
+            "fluid_ratio": fluid_ratio(voxels(reorient(img)), truth, spacing),
         }
     if pictures:
         name = case["image"].replace("*", "").replace(" ", "_")

@@ -1,9 +1,11 @@
 """The networks on simulated people that no training has seen: areas, atrophy, calibration, cost.
 
-    python benchmarks/networks.py areas|atrophy|calibration|cost [--weights FOLDER] [--people N]
+    python benchmarks/networks.py areas|atrophy|response|calibration|cost
+        [--weights FOLDER] [--people N]
 
 areas: CSA at C2–C3 of the simulated study against the exact one, per method and contrast.
 atrophy: people scanned twice, 2 % of the area lost in between; the loss measured.
+response: how much of a 5 % loss is found in T2*w images, as fluid gets brighter or noise less.
 calibration: slice areas against true ones, and how many errors lie within one SD.
 cost: CPU seconds and memory, beside an nnU-Net-shaped 3-D network with random weights.
 """
@@ -20,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from evaluate import fluid_ratio
 from joblib import Parallel, delayed
 
 import cordviz as cv
@@ -89,6 +92,32 @@ def _loss(seed: int, contrast: str, weights: Path | None) -> float:
         seg = cv.segment_cord(image, progress=False)
         found.append(cv.mean_csa(cv.measure_shape(seg, levels=subject.levels(image))))
     return 100 * (1 - found[1] / found[0])
+
+
+def response(people: int, weights: Path | None) -> None:
+    changes: tuple[dict[str, float], ...] = (
+        {}, {"snr": 100.0}, {"flow_void": 0.0}, {"flip_deg": 15.0}, {"te_ms": 30.0},
+    )  # fmt: skip
+    for change in changes:
+        seeds = [2_100_300 + k for k in range(people)]
+        found = Parallel(2)(delayed(_share)(seed, change, weights) for seed in seeds)
+        share, fluid = np.mean(found, axis=0)
+        print(f"{change}: fluid / cord {fluid:.2f}, share of the loss {share:.2f}", flush=True)
+
+
+def _share(seed: int, change: dict[str, float], weights: Path | None) -> tuple[float, float]:
+    """Share of the loss that is found between two scans with one noise, and the fluid ratio."""
+    use(weights)
+    sums = []
+    for lost in (0.0, 5.0):
+        subject = cv.simulate_subject(seed, atrophy_percent=lost)
+        image, truth = subject.acquire("T2star", seed=7, fov=(64, 64, 60), **change)
+        seg = cv.segment_cord(image, progress=False)
+        spacing = spacing_mm(reorient(image))
+        data, true, soft = (voxels(reorient(i))[..., 3:-3] for i in (image, truth, seg))
+        sums.append([soft.sum(), true.sum()])
+    found, real = 1 - np.array(sums[1]) / sums[0]
+    return found / real, fluid_ratio(data, true > 0.5, spacing)
 
 
 def calibration(people: int, weights: Path | None) -> None:
@@ -211,13 +240,13 @@ def main() -> None:
     if len(sys.argv) == 2 and sys.argv[1] in hidden:
         hidden[sys.argv[1]]()
         return
-    parts = {f.__name__: f for f in (areas, atrophy, calibration, cost)}
+    parts = {f.__name__: f for f in (areas, atrophy, response, calibration, cost)}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=parts)
     parser.add_argument("--weights", type=Path, help="folder of NAME.pt and NAME.json")
-    parser.add_argument("--people", type=int, help="default: areas 12, atrophy 40, calibration 8")
+    parser.add_argument("--people", type=int, help="default: areas 12, atrophy 40, others 8")
     options = parser.parse_args()
-    people = options.people or {"areas": 12, "atrophy": 40, "calibration": 8}.get(options.part, 1)
+    people = options.people or {"areas": 12, "atrophy": 40}.get(options.part, 8)
     parts[options.part](people, options.weights)
 
 
