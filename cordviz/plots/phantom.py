@@ -38,7 +38,7 @@ EFFECTS = {
     "truncation": "Truncation (Gibbs)",
     "slice_profile": "Slice profile",
     "blur": "Readout blur",
-    "flow": "CSF pulsation",
+    "flow": "CSF flow",
     "susceptibility": "Susceptibility loss",
     "distortion": "EPI distortion",
     "chemical_shift": "Shift of fat",

@@ -30,7 +30,7 @@ class Effects:
     slice_profile: bool = True
     #: Decay during the readout train widens the point spread along the phase encoding.
     blur: bool = True
-    #: Pulsating CSF loses signal.
+    #: Pulsating CSF loses signal; fresh CSF is brighter in slices excited one by one.
     flow: bool = True
     #: Signal loss in gradient echoes where the field changes through the slice.
     susceptibility: bool = True
@@ -63,7 +63,7 @@ class Scan:
 
 def signal_rows(seq: Sequence, tissues: TissueValues, effects: Effects) -> tuple[Array, Array]:
     """Signals of water and of fat for the rows of a fraction array, white matter set to 300."""
-    signal = tissue_signals(seq, tissues)
+    signal = tissue_signals(seq, tissues, csf_flows=effects.flow)
     signal = 300 * signal / signal[TISSUES.index("white_matter")]
     void = -seq.flow_void * signal[TISSUES.index("csf")] if effects.flow else 0.0
     water = np.append(signal * (1 - tissues.fat), void)

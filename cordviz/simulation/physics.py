@@ -88,10 +88,12 @@ def at_field(tissues: TissueValues, field_t: float) -> TissueValues:
     return replace(tissues, t1_ms=t1, t2star_ms=1 / (1 / tissues.t2_ms + ratio * extra))
 
 
-def tissue_signals(seq: Sequence, tissues: TissueValues) -> np.ndarray:
+def tissue_signals(seq: Sequence, tissues: TissueValues, *, csf_flows: bool = False) -> np.ndarray:
     """Signal of every tissue under a sequence, relative to fully relaxed water, shape (T,).
 
-    In the order of `TISSUES`; flow of CSF left out, vessels with inflow or void.
+    In the order of `TISSUES`; vessels with inflow or void. In gradient echoes, what flows into a
+    slice has not been excited before: ``S = PD · sin α · exp(−TE / T2*)``. Where CSF flows, too,
+    its signal is a mixture of that and of the steady state.
     """
     t = at_field(tissues, seq.field_t)
     timing = {"tr_ms": seq.tr_ms, "te_ms": seq.te_ms}
@@ -111,7 +113,8 @@ def tissue_signals(seq: Sequence, tissues: TissueValues) -> np.ndarray:
     if seq.kind in ("tse", "dwi"):
         signal[_BLOOD] *= 0.08  # spins leave between excitation and refocusing
     else:
-        fresh = t.pd[_BLOOD] * np.sin(np.deg2rad(seq.flip_deg))
-        fresh *= np.exp(-seq.te_ms / t.t2star_ms[_BLOOD])
-        signal[_BLOOD] += seq.inflow * (fresh - signal[_BLOOD])
+        fresh = t.pd * np.sin(np.deg2rad(seq.flip_deg)) * np.exp(-seq.te_ms / t.t2star_ms)
+        signal[_BLOOD] += seq.inflow * (fresh - signal)[_BLOOD]
+        if csf_flows:
+            signal[_CSF] += min(seq.csf_inflow * t.csf_inflow, 1.0) * (fresh - signal)[_CSF]
     return signal

@@ -22,7 +22,7 @@ from .sequences import PRESETS
 #: "one-sided" draws every contrast too large by different amounts, so that nothing cancels.
 CONVENTIONS_MM: dict[str, dict[str, float]] = {
     "published": {
-        "T1w": -0.095, "T2w": 0.125, "T2star": 0.16, "MT-on": -0.015, "MT-off": 0.0,
+        "T1w": -0.095, "T2w": 0.125, "T2star": 0.205, "MT-on": -0.015, "MT-off": 0.0,
         "GRE-T1w": -0.065, "DWI": -0.195, "fMRI": 0.0,
     },
     "zero": {},

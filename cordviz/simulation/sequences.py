@@ -33,6 +33,7 @@ class Sequence:
     train_decay: float = 0.0  # half of the readout train over T2 or T2*: width of the point spread
     flow_void: float = 0.0  # fraction of the CSF signal lost where it pulsates most
     inflow: float = 0.0  # share of unsaturated spins in vessels, gradient echoes
+    csf_inflow: float = 0.0  # the same in CSF, of the usual person
     readouts: int = 176  # excitations after each inversion of MPRAGE
     echo_spacing_ms: float = 10.0  # time between them
     field_t: float = 3.0  # SNR is not changed with it
@@ -44,7 +45,8 @@ class Sequence:
 
 
 #: Protocol of spine-generic at 3 T (Cohen-Adad et al. 2021); SNR, decay, flow and shifts are
-#: typical values [T].
+#: typical values [T]; with the inflow of CSF, fluid beside the cord is 1.5 times as bright as the
+#: cord in T2*w (1.1 to 1.9), as in eight images of people (median 1.5, 1.0 to 2.2).
 PRESETS: dict[str, Sequence] = {
     "T1w": Sequence("mprage", 2000, 3.72, ti_ms=1000, flip_deg=9, voxel_mm=(1.0, 1.0),
                     thickness_mm=1.0, spacing_mm=1.0, snr=17, fat_shift_px=1.8, inflow=0.25),
@@ -52,7 +54,7 @@ PRESETS: dict[str, Sequence] = {
                     spacing_mm=0.8, snr=11, fat_shift_px=0.6, train_decay=0.5, flow_void=0.45),
     "T2star": Sequence("gre", 600, 14, flip_deg=30, voxel_mm=(0.5, 0.5), snr=24,
                        phase_encoding="RL", fat_shift_px=1.2, train_decay=0.05, flow_void=0.1,
-                       inflow=0.5),
+                       inflow=0.5, csf_inflow=0.4),
     "MT-on": Sequence("gre", 35, 3.13, flip_deg=9, mt=True, snr=24, fat_shift_px=1.0,
                       inflow=0.35, phase_encoding="RL"),
     "MT-off": Sequence("gre", 35, 3.13, flip_deg=9, snr=36, fat_shift_px=1.0, inflow=0.35,

@@ -45,8 +45,9 @@ TEXTURE = np.array([row[8] for row in _TABLE.values()], dtype=np.float32)
 
 @dataclass(frozen=True)
 class TissueValues:
-    """Magnetic parameters of one subject's tissues, arrays in the order of `TISSUES`."""
+    """Flow and magnetic parameters of one subject's tissues, arrays in the order of `TISSUES`."""
 
+    csf_inflow: float  # how much CSF is replaced by fresh one, 1 is usual [T]
     t1_ms: np.ndarray
     t2_ms: np.ndarray
     t2star_ms: np.ndarray
@@ -58,11 +59,12 @@ class TissueValues:
 
 def draw_tissues(rng: np.random.Generator | None = None) -> TissueValues:
     """Draw the tissue values of one person; without a generator, the table's means."""
-    table = np.array([row[:7] for row in _TABLE.values()])
+    table, inflow = np.array([row[:7] for row in _TABLE.values()]), 1.0
     if rng is not None:
         spread = np.array([row[7] for row in _TABLE.values()])[:, None]
         table = table * (1.0 + spread * np.clip(rng.standard_normal(table.shape), -2.5, 2.5))
+        inflow = float(np.clip(rng.normal(1.0, 0.5), 0.0, 2.0))
     table[:, 5:7] = np.clip(table[:, 5:7], 0.0, 1.0)
     # T2* cannot exceed T2, whatever the draw
     table[:, 2] = np.minimum(table[:, 2], table[:, 1])
-    return TissueValues(*table.T)
+    return TissueValues(inflow, *table.T)
