@@ -162,7 +162,17 @@ def test_truncation_does_not_move_the_picture(subject):
         assert abs(shift) < 0.02  # voxels
 
 
-def test_flow_only_darkens_csf(subject):
+def test_fresh_csf_brightens_t2star_beside_the_cord(subject):
+    still, truth = subject.acquire("T2star", **IDEAL)
+    moving, _ = subject.acquire("T2star", flow=True, flow_void=0.0, **IDEAL)
+    change = data(moving) - data(still)
+    ring = (data(subject.levels(still)) > 0) & (data(truth) == 0)
+    assert change.min() > -1e-3
+    assert np.median(change[ring]) > 30  # white matter has 300
+    assert np.abs(change[data(truth) == 1]).max() < 1e-3
+
+
+def test_flow_only_darkens_csf_of_t2w(subject):
     still, truth = subject.acquire("T2w", **IDEAL)
     moving, _ = subject.acquire("T2w", flow=True, **IDEAL)
     change = data(moving) - data(still)

@@ -108,6 +108,17 @@ def test_csf_over_white_matter_is_as_published(contrast, ratio):
     assert signal["csf"] / signal["white_matter"] == pytest.approx(ratio, rel=0.15)
 
 
+def test_csf_that_flows_in_is_as_bright_as_after_a_long_rest():
+    tissues, csf = draw_tissues(), TISSUES.index("csf")
+    rested = tissue_signals(make_sequence("T2star", tr_ms=1e6), tissues)
+    for inflow in (0.0, 0.4, 1.0, 3.0):
+        seq = make_sequence("T2star", csf_inflow=inflow)
+        still, moving = (tissue_signals(seq, tissues, csf_flows=on) for on in (False, True))
+        expected = still[csf] + min(inflow, 1) * (rested[csf] - still[csf])
+        assert moving[csf] == pytest.approx(expected)
+        np.testing.assert_array_equal(np.delete(moving, csf), np.delete(still, csf))
+
+
 def test_three_tesla_is_the_reference_field():
     tissues = draw_tissues()
     assert at_field(tissues, 3.0) is tissues
