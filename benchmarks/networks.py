@@ -5,7 +5,7 @@
 
 areas: CSA at C2–C3 of the simulated study against the exact one, per method and contrast.
 atrophy: people scanned twice, 2 % of the area lost in between; the loss measured.
-response: how much of a 5 % loss is found in T2*w images, as fluid gets brighter or noise less.
+response: how much of a 5 % loss is found in T2*w images, by how bright fluid is, and noise.
 calibration: slice areas against true ones, and how many errors lie within one SD.
 cost: CPU seconds and memory, beside an nnU-Net-shaped 3-D network with random weights.
 """
@@ -96,7 +96,7 @@ def _loss(seed: int, contrast: str, weights: Path | None) -> float:
 
 def response(people: int, weights: Path | None) -> None:
     changes: tuple[dict[str, float], ...] = (
-        {}, {"snr": 100.0}, {"flow_void": 0.0}, {"flip_deg": 15.0}, {"te_ms": 30.0},
+        {}, {"csf_inflow": 0.0}, {"csf_inflow": 0.0, "snr": 100.0}, {"csf_inflow": 1.0},
     )  # fmt: skip
     for change in changes:
         seeds = [2_100_300 + k for k in range(people)]
