@@ -30,7 +30,7 @@ class Effects:
     slice_profile: bool = True
     #: Decay during the readout train widens the point spread along the phase encoding.
     blur: bool = True
-    #: Pulsating CSF loses signal; fresh CSF is brighter in slices excited one by one.
+    #: Pulsating CSF loses signal; fresh CSF is brighter in T2*w.
     flow: bool = True
     #: Signal loss in gradient echoes where the field changes through the slice.
     susceptibility: bool = True

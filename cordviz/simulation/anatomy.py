@@ -13,7 +13,7 @@ from scipy.special import i0e
 from .options import Options
 
 # Norms of 203 healthy adults at 3 T, T2w (PAM50-normalized-metrics), C1 to T1: mean CSA in mm² of
-# both sexes, of men, of women; its SD; cord RL/AP diameter ratio and its SD; canal AP and RL mm.
+# both sexes, of men, of women; its SD; cord AP and RL mm, canal AP and RL mm.
 _CSA = {
     None: (74.0, 71.7, 72.5, 77.3, 76.4, 69.1, 56.8, 46.8),
     "M": (76.6, 74.1, 74.6, 79.05, 78.1, 70.9, 58.6, 48.3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,9 @@ class Options:
         """Refuse what no neck can be."""
         lordosis = 0.0 if self.lordosis_deg is None else self.lordosis_deg
         tilt = np.atleast_1d((0.0, 0.0) if self.tilt_deg is None else self.tilt_deg)
+        for name in ("compression", "lesion"):
+            if not isinstance(getattr(self, name) or {}, Mapping):
+                raise TypeError(f"expected {name} as a dict, got {getattr(self, name)!r}")
         compression, lesion = self.compression or {}, self.lesion or {}
         for name, right, expected in (
             ("sex", self.sex in (None, "M", "F"), "'M', 'F' or None"),

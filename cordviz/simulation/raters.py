@@ -7,6 +7,8 @@ with it shows the run with ``convention="zero"`` beside it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
@@ -14,7 +16,7 @@ from .layers import Array
 from .sampling import Grid
 from .sequences import PRESETS
 
-#: Outward displacement of the drawn edge from the visible one, mm, per contrast and convention.
+#: How far the drawn edge lies outside the visible one, mm, per contrast and convention.
 #: "published" makes the mean over simulated subjects deviate from the true CSA at C2–C3 as the
 #: published contrast-specific means deviate from their own average (SCT's tutorial: DWI −11.5 %,
 #: MT-on +3.3, GRE-T1w −2.9, T1w −3.9, T2*w +10.1, T2w +4.9); calibrated by
@@ -22,8 +24,8 @@ from .sequences import PRESETS
 #: "one-sided" draws every contrast too large by different amounts, so that nothing cancels.
 CONVENTIONS_MM: dict[str, dict[str, float]] = {
     "published": {
-        "T1w": -0.095, "T2w": 0.125, "T2star": 0.205, "MT-on": -0.015, "MT-off": 0.0,
-        "GRE-T1w": -0.065, "DWI": -0.195, "fMRI": 0.0,
+        "T1w": -0.09, "T2w": 0.115, "T2star": 0.195, "MT-on": -0.015, "MT-off": 0.0,
+        "GRE-T1w": -0.06, "DWI": -0.185, "fMRI": 0.0,
     },
     "zero": {},
     "one-sided": {
@@ -35,7 +37,7 @@ CONVENTIONS_MM: dict[str, dict[str, float]] = {
 _ANGLES, _STEP_MM, _REACH_MM = 72, 0.15, 13.0
 
 
-def convention_offset(convention: str | dict[str, float], contrast: str) -> float:
+def convention_offset(convention: str | Mapping[str, float], contrast: str) -> float:
     """Offset in mm of a contrast under a named convention or a mapping of one's own."""
     if isinstance(convention, str):
         if convention not in CONVENTIONS_MM:
@@ -44,6 +46,11 @@ def convention_offset(convention: str | dict[str, float], contrast: str) -> floa
                 f"got {convention!r}"
             )
         convention = CONVENTIONS_MM[convention]
+    if not isinstance(convention, Mapping):
+        raise TypeError(
+            f"expected a convention's name or a dict, got {convention!r}; e.g. "
+            f"{{{contrast!r}: 0.1}} (mm outwards)"
+        )
     if unknown := sorted(set(convention) - set(PRESETS)):
         raise ValueError(f"expected contrasts {', '.join(PRESETS)}, got {', '.join(unknown)}")
     offset = float(convention.get(contrast, 0.0))
@@ -110,16 +117,18 @@ def draw_mask(
 ) -> Array:  # fmt: skip
     """Draw the cord as a rater would who knows where it is but sees only the image.
 
-    The visible edge, moved outwards by `offset_mm` (the convention) and by a smooth random
-    displacement of SD `jitter_mm`. Returns uint8 of the image's shape.
+    The visible edge, moved outwards by `offset_mm` square to itself (the convention) and by a
+    smooth random displacement of SD `jitter_mm`. Returns uint8 of the image's shape.
     """
     slices, centers, radii = visible_edge(image, truth, grid, height=height)
     mask = np.zeros(image.shape, dtype=np.uint8)
     if slices.size == 0:
         return mask
     wobble = gaussian_filter(rng.standard_normal(radii.shape), (1.0, 4.0), mode=("nearest", "wrap"))
-    radii = radii + offset_mm + jitter_mm * wobble / wobble.std()
-    phi = np.linspace(0, 2 * np.pi, _ANGLES, endpoint=False)
+    phi, step = np.linspace(0, 2 * np.pi, _ANGLES, endpoint=False, retstep=True)
+    slope = (np.roll(radii, -1, 1) - np.roll(radii, 1, 1)) / (2 * step * radii)
+    # square to the edge, which most rays meet at an angle
+    radii = radii + offset_mm * np.hypot(1, slope) + jitter_mm * wobble / wobble.std()
     nx, ny, _ = image.shape
     i, j = np.meshgrid(np.arange(nx), np.arange(ny), indexing="ij")
     for k, (ci, cj), radius in zip(slices, centers, radii, strict=True):

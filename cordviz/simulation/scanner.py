@@ -23,7 +23,12 @@ SAMPLING = {"voxel_mm", "thickness_mm", "spacing_mm", "fov", "grid", "tilt_deg"}
 
 def split_options(contrast: str, options: dict[str, Any]) -> tuple[Sequence, Effects]:
     """Take sequence parameters and effect switches out of mixed options."""
-    effects = Effects.all_set_to(bool(options.pop("effects", True)))
+    if not isinstance(every := options.pop("effects", True), (bool, np.bool_)):
+        raise TypeError(
+            f"expected effects True (all on) or False, got {every!r}; "
+            "single ones have switches of their own, e.g. noise=False"
+        )
+    effects = Effects.all_set_to(bool(every))
     switches = {k: bool(options.pop(k)) for k in list(options) if k in _EFFECTS}
     changes = {k: options.pop(k) for k in list(options) if k in Sequence.__dataclass_fields__}
     if "thickness_mm" in changes and "spacing_mm" not in changes:
@@ -61,7 +66,7 @@ def place_grid(
         fov = (64.0, 64.0, along)
     elif fov == "full":
         fov = _FULL_FOV.get(seq.kind, (192.0, 192.0, along))
-    if isinstance(fov, str) or len(fov) != 3 or not (min(fov) > 0 and max(fov) <= 500):
+    if isinstance(fov, str) or np.shape(fov) != (3,) or not (min(fov) > 0 and max(fov) <= 500):
         raise ValueError(f"expected fov 'neck', 'full' or (RL, AP, SI) up to 500 mm, got {fov!r}")
     voxel = np.array([*seq.voxel_mm, seq.spacing_mm])
     nx, ny, nz = (max(int(n), 1) for n in np.round(np.array(fov) / voxel))
@@ -70,9 +75,9 @@ def place_grid(
             f"expected at least 16 voxels across the neck, got {(nx, ny)}; "
             "enlarge fov or use smaller voxel_mm"
         )
+    if np.shape(tilt_deg) != (2,) or not np.abs(tilt_deg).max() <= 45:
+        raise ValueError(f"expected tilt_deg (AP, RL) up to 45 degrees, got {tilt_deg}")
     ap, rl = np.deg2rad(tilt_deg)
-    if not max(abs(ap), abs(rl)) <= np.pi / 4:
-        raise ValueError(f"expected tilt_deg up to 45 degrees, got {tilt_deg}")
     about_x = np.array([[1, 0, 0], [0, np.cos(ap), np.sin(ap)], [0, -np.sin(ap), np.cos(ap)]])
     about_y = np.array([[np.cos(rl), 0, np.sin(rl)], [0, 1, 0], [-np.sin(rl), 0, np.cos(rl)]])
     affine = np.eye(4)

@@ -103,6 +103,12 @@ def _check_sequence(seq: Sequence) -> None:
         (0.1 <= seq.field_t <= 11.7, "field_t between 0.1 and 11.7 tesla", seq.field_t),
         (0 < seq.flip_deg <= 180, "0 < flip_deg <= 180 (degrees)", seq.flip_deg),
         (seq.b_s_mm2 >= 0, "b_s_mm2 >= 0 (s/mm², e.g. 800)", seq.b_s_mm2),
+        (
+            0 <= min(seq.flow_void, seq.inflow) <= max(seq.flow_void, seq.inflow) <= 1,
+            "flow_void and inflow between 0 and 1",
+            f"{seq.flow_void} and {seq.inflow}",
+        ),
+        (seq.csf_inflow >= 0, "csf_inflow >= 0", seq.csf_inflow),
         (seq.snr > 0, "snr > 0 (float('inf') for no noise)", seq.snr),
         (seq.phase_encoding in ("AP", "RL"), "phase_encoding 'AP' or 'RL'", seq.phase_encoding),
         (

@@ -141,6 +141,7 @@ class Subject:
         >>> low <= subject.mean_csa_mm2((2, 3)) <= high
         True
         """
+        levels = tuple(np.atleast_1d(levels).tolist())
         if not levels or not set(levels) <= set(range(1, 9)):
             raise ValueError(f"expected levels from 1 (C1) to 8 (T1), got {levels}; e.g. (2, 3)")
         length = [self.anatomy.disc_s[k] - self.anatomy.disc_s[k + 1] for k in levels]

@@ -1,7 +1,7 @@
 """Tissue parameters at 3 T with their natural spread.
 
-Values with a source are those of the literature cited in the table's last column; those marked
-[T] are typical values without a source: placeholders, good enough for the picture around the cord.
+Values with a source are those of the literature named above their row; those marked [T] are typical
+values without a source: placeholders, good enough for the picture around the cord.
 """
 
 from __future__ import annotations

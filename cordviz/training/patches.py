@@ -43,7 +43,7 @@ def prepare(
     cache = cache / _digest(recipe)
     cache.mkdir(parents=True, exist_ok=True)
     jobs: list[tuple[str, str, Any]] = [
-        ("real", case["name"].replace(" ", "_"), partial(_cut_real, case, real))
+        ("real", _file_name(case["name"], case), partial(_cut_real, case, real))
         for case in [*recipe.get("real", []), *_spine_generic(recipe, real)]
         if case["name"] not in recipe.get("left_out", [])
     ]
@@ -54,7 +54,7 @@ def prepare(
             cut = _cut_session if session else _cut_simulated
             jobs.append(("simulated", f"sim-{seed}", partial(cut, seed, people)))
     if (labels := recipe.get("labels")) and labels["share"] > 0:
-        jobs.append(("labels", "labels", partial(_cut_labels, labels, real)))
+        jobs.append(("labels", _file_name("labels", labels), partial(_cut_labels, labels, real)))
     files: dict[str, list[Path]] = {"real": [], "simulated": [], "labels": []}
     for kind, name, _ in jobs:
         files[kind].append(cache / f"{name}.pt")
@@ -68,8 +68,14 @@ def prepare(
     return files
 
 
+def _file_name(name: str, case: dict[str, Any]) -> str:
+    """With a hash of what decides how patches of this case look: not how often they are drawn."""
+    looks = {k: str(case[k]) for k in sorted({*case} - {"name", "share", "share_late"})}
+    return f"{name.replace(' ', '_')}-{hashlib.sha256(str(looks).encode()).hexdigest()[:6]}"
+
+
 def _digest(recipe: dict[str, Any]) -> str:
-    """Of what decides how patches look: a changed recipe or simulation never meets old ones."""
+    """Of what decides how all patches look: a changed simulation never meets old ones."""
     package = Path(__file__).parents[1]
     sources = [Path(__file__), package / "segmentation" / "sampling.py"]
     text = "".join(f.read_text() for f in [*sources, *sorted(package.glob("simulation/*.py"))])

@@ -223,9 +223,7 @@ def load_patches(
     mask = plan.get("truth", "cord")
     wanted = [CONTRASTS.index(c) for c in plan.get("contrasts", CONTRASTS)]
     shares = _shares(settings)
-    extra = {
-        f"{c['name'].replace(' ', '_')}": c.get("share", 1.0) for c in settings.get("real", [])
-    }
+    extra = {c["name"].replace(" ", "_"): c.get("share", 1.0) for c in settings.get("real", [])}
     parts, odds, device = [], [], torch.get_default_device()
     hard = torch.ones(2, len(CONTRASTS))
     for contrast, times in settings.get("simulated", {}).get("odds_late", {}).items():
@@ -241,7 +239,7 @@ def load_patches(
             canal = part["canal"][right] if "canal" in part else torch.zeros_like(truth)
             n = len(truth)
             # a long volume counts more, but not as often as it has slices
-            each = torch.full((2, n), extra.get(path.stem, 1.0) / math.sqrt(max(n, 1)))
+            each = torch.full((2, n), extra.get(path.stem.rsplit("-", 1)[0], 1.0) / math.sqrt(max(n, 1)))
             if kind == "simulated":
                 each = each * hard[:, part["contrast"].long()[right]]
             of_kind.append(each)
