@@ -243,12 +243,13 @@ def save_mask(seg: Nifti1Image, path: str | os.PathLike[str]) -> Path:
         raise ValueError(f"A mask is saved as .nii or .nii.gz, got {target.name!r}.")
     img = read_image(seg, name="mask")
     check_3d(img.shape, "mask")
-    check_mask(voxels(img, name="mask"))
+    values = voxels(img, name="mask")
+    check_mask(values)
     made = dict((img.extra or {}).get("cordviz", {}))
     sidecar = {
         "GeneratedBy": [{"Name": "cordviz", "Version": __version__, **made}],
         "SpatialReference": "orig",
-        "Type": "hard mask" if np.issubdtype(img.get_data_dtype(), np.integer) else "soft mask",
+        "Type": "hard mask" if np.isin(values, (0, 1)).all() else "soft mask",
         "SHA256": sha256_of(img),
     }
     with (

@@ -110,7 +110,7 @@ def slice_levels(levels: ImageLike) -> np.ndarray:
     Raises
     ------
     ValueError
-        Labels negative or NaN.
+        Labels negative or NaN, or those of discs.
     """
     img = read_image(levels, name="level map")
     check_3d(img.shape, "level map")
@@ -136,10 +136,9 @@ def slice_levels(levels: ImageLike) -> np.ndarray:
         level[box[2]] = np.rint(total / np.count_nonzero(data[box], axis=(0, 1)))
     alone = np.diff(np.flatnonzero(np.isfinite(level)))
     if alone.size and (alone > 1).all():
-        warnings.warn(
+        raise ValueError(
             "The level map labels single slices only. These look like discs or points: give them "
-            "to levels_from_discs, which fills the levels between them.",
-            stacklevel=4,
+            "to levels_from_discs, which fills the levels between them."
         )
     return level
 

@@ -69,7 +69,6 @@ def write_report(
     from joblib.externals.loky import get_reusable_executor
 
     out = Path(folder)
-    out.mkdir(parents=True, exist_ok=True)
     options = {**options, "cache": out / "cache", "progress": progress}
     items, results = compare_images(session, **options)
     get_reusable_executor().shutdown()  # idle workers would hold half a gigabyte each

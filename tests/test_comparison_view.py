@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import cordviz as cv
@@ -98,6 +99,21 @@ def test_masks_come_from_the_cache_where_images_are_given(maker, tmp_path, monke
     assert view.table().drawn.item() == pytest.approx(one.csa_mm2.item())
     assert list(view._masks["T1w"]) == ["drawn"]
     assert "subjects" in view._violins.get("why", "subjects")
+
+
+def test_a_study_read_from_its_table_is_shown_without_what_failed(maker, tmp_path):
+    image, masks, levels = maker.picture(maker.SPACING["T1w"], 4.0, True, 0)
+    images = {"1": {"T1w": image, "T2w": tmp_path / "cut.nii.gz"}}
+    (tmp_path / "cut.nii.gz").write_bytes(b"not an image")
+    given = {"drawn": {"1": {c: masks["tight"] for c in ("T1w", "T2w")}}}
+    told = {"methods": given, "levels": {"1": {"T1w": levels}}, "cache": tmp_path}
+    cv.compare_contrasts(images, progress=False, **told).to_csv(tmp_path / "study.csv")
+    again = pd.read_csv(tmp_path / "study.csv")
+    assert again["csa_mm2"].notna().tolist() == [True, False]
+    view = cv.view_comparison(again, images=images, levels=told["levels"])
+    assert view._shown() == ["T1w"]
+    assert list(view._masks["T1w"]) == ["drawn"]
+    assert len(cv.plot_comparison(again, images=images, levels=told["levels"]).data)
 
 
 @pytest.mark.parametrize(

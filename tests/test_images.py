@@ -370,6 +370,14 @@ def test_the_sidecar_says_how_the_mask_was_made(numbers, tmp_path):
     assert sidecar["SHA256"] == sha256_of(nib.load(path))
 
 
+def test_a_soft_mask_stored_in_integers_stays_soft_to_its_sidecar(tmp_path):
+    scaled = nib.Nifti1Image(np.full((4, 4, 4), 0.5, np.float32), np.eye(4))
+    scaled.set_data_dtype(np.uint8)
+    scaled.to_filename(tmp_path / "in.nii.gz")
+    save_mask(nib.load(tmp_path / "in.nii.gz"), tmp_path / "out_seg.nii.gz")
+    assert json.loads((tmp_path / "out_seg.json").read_text())["Type"] == "soft mask"
+
+
 def test_the_hash_sees_voxels_and_geometry(numbers):
     img = image_of(numbers)
     changed = numbers.copy()

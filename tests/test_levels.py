@@ -176,7 +176,7 @@ def test_discs_are_not_taken_for_a_level_map():
     seg = column()
     data = np.zeros(seg.shape, np.uint8)
     data[4, 4, [10, 30, 50]] = [4, 3, 2]
-    with pytest.warns(UserWarning, match="levels_from_discs"):
+    with pytest.raises(ValueError, match="levels_from_discs"):
         slice_levels(nib.Nifti1Image(data, seg.affine))
 
 

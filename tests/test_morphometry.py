@@ -433,6 +433,13 @@ def test_a_fitted_centreline_serves_like_its_mask():
     )
 
 
+def test_a_centreline_of_another_grid_is_refused():
+    whole, part = tilted_with_core()
+    moved = nib.Nifti1Image(whole.dataobj, whole.affine @ np.diag([1, 1, 2, 1]))
+    with pytest.raises(ValueError, match="of another grid"):
+        measure_shape(part, centerline=fit_centerline(moved))
+
+
 def test_a_centreline_shorter_than_the_mask_is_refused():
     short = box()
     short[..., 5:] = 0

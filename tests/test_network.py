@@ -81,6 +81,15 @@ def test_weights_survive_the_file_in_half_precision(tmp_path):
         torch.testing.assert_close(network(x), again(x), atol=0.02, rtol=0.02)
 
 
+def test_weights_written_over_others_are_the_ones_that_are_read(tmp_path):
+    first, second = (Network([8]) for _ in range(2))
+    save_network(first, tmp_path / "x.pt")
+    load_network(tmp_path / "x.pt")
+    save_network(second, tmp_path / "x.pt")
+    found = load_network(tmp_path / "x.pt").members[0].head.weight
+    torch.testing.assert_close(found, second.members[0].head.weight, atol=1e-3, rtol=1e-3)
+
+
 def test_three_members_fit_in_8_mb(tmp_path):
     save_network(Network([32, 64, 112, 160], members=3), tmp_path / "x.pt")
     assert (tmp_path / "x.pt").stat().st_size < 8e6
@@ -197,6 +206,35 @@ def test_a_given_centreline_is_where_the_network_looks(scan):
     hint = cv.segment_cord(scan[0], centerline=type(scan[0])(line, scan[0].affine), progress=False)
     found = cv.segment_cord(scan[0], progress=False)
     np.testing.assert_allclose(hint.get_fdata().sum(), found.get_fdata().sum(), rtol=0.02)
+
+
+@pytest.mark.parametrize("k", [10, 11])
+def test_a_click_in_any_slice_is_enough(scan, k):
+    image, truth = (reorient(i) for i in scan)
+    voxel = np.mean(np.argwhere(voxels(truth)[..., k] > 0.5), axis=0)
+    seed = nib.affines.apply_affine(image.affine, [*voxel, k])
+    clicked = cv.segment_cord(image, seed_mm=tuple(seed), progress=False).get_fdata().sum()
+    assert clicked == pytest.approx(cv.segment_cord(image).get_fdata().sum(), rel=0.02)
+
+
+def test_empty_slices_have_no_cord(scan):
+    data = voxels(reorient(scan[0])).copy()
+    data[..., [0, 14]] = 0
+    mask, sd = segment_soft(data, spacing_mm(scan[0]), WEIGHTS, uncertainty=True)
+    assert not mask[..., [0, 14]].any()
+    assert not sd[..., [0, 14]].any()
+    assert mask[..., 13].any()
+
+
+def test_the_agnostic_method_says_that_it_is_told_no_contrast(scan):
+    with pytest.warns(UserWarning, match="'t2' is ignored"):
+        seg = cv.segment_cord(scan[0], contrast="t2")
+    assert seg.extra["cordviz"]["Contrast"] is None
+
+
+def test_a_device_that_is_not_here_is_refused(scan):
+    with pytest.raises(ValueError, match="'auto', 'cpu' or a GPU"):
+        cv.segment_cord(scan[0], device="gpu")
 
 
 def test_slabs_of_thin_slices_keep_the_volume(scan):

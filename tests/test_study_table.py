@@ -33,19 +33,19 @@ def test_the_table_summarises_to_the_published_form():
 
 def test_one_person_measured_today_gives_the_rows_of_the_table(tmp_path):
     study = cv.datasets.load_simulated_study(1)
-    raters = simulated_raters(study, convention="zero")
+    raters = [simulated_raters(study, convention=rule) for rule in ("published", "zero")]
     fresh = compare_contrasts(
-        study, methods=["propseg", "deepseg", "agnostic", raters], contrasts=["GRE-T1w"],
-        cache=False, progress=False,
+        study, methods=["propseg", "deepseg", "agnostic", *raters],
+        contrasts=["GRE-T1w", "T2star"], cache=False, progress=False,
     )  # fmt: skip
     header, columns, *rows = save_study_table(fresh, tmp_path / "one.csv").read_text().split("\n")
     shipped = cv.datasets.load_study_table()
     assert header.startswith("# {")
     assert columns == ",".join(COLUMNS)
-    assert len(rows) == 4 + 1
+    assert len(rows) == 10 + 1
     keys = ["subject", "contrast", "method"]
     both = fresh.merge(shipped, on=keys, suffixes=("", "_shipped"))
-    assert len(both) == 4
+    assert len(both) == 10
     for name in ("csa_mm2", "csa_hard_mm2", "truth_mm2"):
         np.testing.assert_allclose(both[name], both[f"{name}_shipped"], rtol=0.005)
 

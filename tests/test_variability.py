@@ -132,6 +132,15 @@ def test_a_truth_is_measured_on_the_same_slices(pair):
     assert study["csa_mm2"].iloc[0] == pytest.approx(np.pi * 16, rel=0.002)
 
 
+def test_a_truth_that_cannot_be_measured_is_a_note(pair):
+    empty = phantom(radius=0.0)[1]
+    row = compare(pair, truth={"T2w": empty}, contrasts=["T2w"]).iloc[0]
+    assert row["csa_mm2"] == pytest.approx(np.pi * 25, rel=0.002)
+    assert np.isnan(row["truth_mm2"])
+    assert row["error"] == ""
+    assert "No true area" in row["note"]
+
+
 def test_four_dimensional_images_are_averaged(pair):
     image = pair["images"]["T2w"]
     series = np.stack([image.get_fdata(), image.get_fdata() + 1], axis=3)
@@ -364,6 +373,18 @@ def test_changed_weights_never_meet_old_masks(monkeypatch):
     comparison.code_hash.cache_clear()
     assert after["propseg"] == hashes["propseg"]
     assert after["agnostic"] != hashes["agnostic"]
+
+
+def test_changed_rules_of_raters_never_meet_old_masks(monkeypatch):
+    item, drawn = sessions.Item("s", "T2w", None), sessions.Derived(print, "T2w")
+    before = comparison.hash_of(drawn, item)
+    rules = Path(import_module("cordviz.simulation.raters").__file__)
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda p: b"new" if p == rules else read(p))
+    comparison.code_hash.cache_clear()
+    after = comparison.hash_of(drawn, item)
+    comparison.code_hash.cache_clear()
+    assert after != before
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def fetch_real(dataset: str, **options: Any) -> Any:
     if shared := os.environ.get("CORDVIZ_SHARED_DATA"):
         copy = Path(shared) / "real" / _COPIES[dataset]
         if copy.is_dir():
-            with suppress(ValueError):  # a copy of a part only
+            with suppress(ValueError, FileNotFoundError):  # a copy of a part only
                 return fetch(**options, folder=copy)
     try:
         return fetch(**options)

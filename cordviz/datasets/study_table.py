@@ -53,7 +53,7 @@ def load_study_table() -> pd.DataFrame:
     file = PACKAGE / "data" / "study.csv"
     with file.open(encoding="utf-8") as lines:
         made = json.loads(next(lines).removeprefix("# "))
-    table = pd.read_csv(file, skiprows=1, keep_default_na=True, dtype={"error": str})
+    table = pd.read_csv(file, skiprows=1, dtype={"error": str})
     table["error"] = table["error"].fillna("")
     table.attrs.update(made)
     return table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 import numpy as np
 
 #: Height of C3 to L1, disc to disc: means of in-vivo norms (PAM50-normalized-metrics, to T1) and
@@ -50,7 +52,7 @@ def most_likely(c2c3: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, float]
         rows.append(rows[-1] - int(step[rows[-1]]))
         if rows[-1] < 0:
             break
-    known = [row for row in rows if 0 <= row < len(other) and np.isfinite(other[row])]
+    known = list(takewhile(lambda row: 0 <= row < len(other) and np.isfinite(other[row]), rows))
     if not known or known[0] != rows[0]:  # C2/C3 out of view
         return np.array([]), 0.0
     fine = [_refine(row, c2c3 if k == 0 else other) for k, row in enumerate(known)]

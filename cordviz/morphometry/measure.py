@@ -17,7 +17,7 @@ from ..centerline import (
     slice_centres,
     smooth_curve,
 )
-from ..images import ImageLike, read_image
+from ..images import ImageLike, read_image, reoriented_affine
 from ..levels import slice_levels
 from .aggregate import MEASURES
 from .sct_csv import slice_ranges
@@ -170,6 +170,10 @@ def _given_curve(
     centerline: Centerline | ImageLike, mask: Nifti1Image, normalize_slices: bool
 ) -> Centerline:
     if isinstance(centerline, Centerline):
+        if not np.allclose(centerline.affine, reoriented_affine(mask, "LAS"), atol=1e-3):
+            raise ValueError(
+                "The centreline is of another grid than the mask; make it of a mask on this grid."
+            )
         return centerline
     data, affine = _on_grid_of(mask, centerline, "centreline mask")
     if normalize_slices:

@@ -166,6 +166,8 @@ def plot_comparison(
     panels: list[Panel] = []
     for name in shown:
         masks = {m: mask for m, mask in found.masks(person, name).items() if m in chosen}
+        if not masks:
+            continue
         view = CordView(found.image(person, name), masks, half_mm=HALF_MM)
         if position_mm is None:
             position_mm = view.volume.height_of_c3(found.levels(person, name))
@@ -176,6 +178,8 @@ def plot_comparison(
             for m, value in values.items()
         ]
         panels.append((f"{shown_name(name)}, slice {k}", view.mosaic([k], 1), lines))
+    if not panels:
+        raise ValueError(f"No method of {', '.join(chosen)} has a mask of {person}.")
     return _figure(panels, colours, title)
 
 

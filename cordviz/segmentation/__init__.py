@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -110,6 +111,13 @@ def segment_cord(
     check_choice(method, METHODS, "method")
     check_threshold(threshold)
     family = None if method == "agnostic" and contrast is None else check_contrast(contrast)
+    if method == "agnostic" and family is not None:
+        warnings.warn(
+            f"method='agnostic' is told no contrast: {contrast!r} is ignored. Leave it out, or "
+            "choose method='deepseg' or 'propseg'.",
+            stacklevel=2,
+        )
+        family = None
     if uncertainty and method == "propseg":
         raise ValueError("propseg gives no uncertainty; use method='agnostic' or 'deepseg'.")
     hints = _hints(img, centerline, seed_mm)

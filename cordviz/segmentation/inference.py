@@ -17,7 +17,7 @@ from scipy import ndimage
 from .cleaning import LEAST_AREA_MM2, keep_cord, without_brain_stem
 from .detection import STEP_MM as DETECTION_STEP_MM
 from .detection import STRIDE, best_path, cordness, make_slabs
-from .network import Network, load_network
+from .network import Network, check_device, load_network
 from .sampling import STEP_MM, cut_patches, paste_patches
 from .softness import lean_on_neighbours, softness
 
@@ -97,9 +97,7 @@ def segment_soft(
     ValueError
         No cord found.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    network = load_network(Path(weights), device)
+    network = load_network(Path(weights), check_device(device))
     slabs, at = _slabs(data, spacing[2])
     step = spacing * [1, 1, at[1] - at[0] if len(at) > 1 else 1]
 
@@ -115,7 +113,7 @@ def segment_soft(
     if start is None:
         center, probes, first[probes] = _center(slabs, step, run)
     else:
-        center = _fill(start[at.astype(int)])
+        center = _fill(start)[at.astype(int)]
     report()
     if (left := np.flatnonzero(np.isnan(first[:, 0, 0]))).size:
         first[left] = run(center, left, VIEWS[:1])[0]
@@ -136,14 +134,14 @@ def segment_soft(
     area = without_brain_stem(paste(), step).sum(axis=(0, 1))
     patches = np.where(area[:, None, None] > 0, patches, 0)
     patches = lean_on_neighbours(patches, _recentre(patches, center, step[2]) - center, step[2])
-    kept = paste()
+    kept, sd = paste(), None
     report()
-    sd = None
+    shown = np.ptp(data, axis=(0, 1)) > 0  # an empty slice has no cord
     if uncertainty:
         sd = _deviation(np.stack([patches, *run(center, every, CHANGES)]), network)
         sd = np.clip(paste_patches(sd, shape, spacing, center), 0, 0.5) * kept.any(axis=(0, 1))
-        sd = _between(sd, at, data.shape[2])
-    return _between(kept, at, data.shape[2]), sd
+        sd = _between(sd, at, data.shape[2]) * shown
+    return _between(kept, at, data.shape[2]) * shown, sd
 
 
 def _slabs(data: np.ndarray, slice_mm: float) -> tuple[np.ndarray, np.ndarray]:

@@ -109,10 +109,25 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def check_device(device: str) -> str:
+    """Name of a device that works here, as torch names it; "auto" is a GPU if there is one."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise ValueError(
+            f"Expected a device that torch has here: 'auto', 'cpu' or a GPU such as 'cuda'; got "
+            f"{device!r}."
+        ) from error
+    return device
+
+
 def save_network(network: Network, path: Path) -> None:
     """Write the weights in half precision."""
     state = {k: v.half() for k, v in network.state_dict().items()}
     torch.save({"shape": network.shape, "state": state}, path)
+    load_network.cache_clear()
 
 
 @lru_cache(maxsize=5)  # all that ship

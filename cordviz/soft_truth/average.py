@@ -111,7 +111,7 @@ def average_soft_truth(
         Cord mask of each contrast, values in [0, 1], any grid and orientation.
     images : mapping of str to path or nibabel image
         The images they were drawn on, with the same names and grids; intensities are looked at
-        for `deform` and for figures only.
+        for ``place="images"``, `deform` and figures.
     reference : str
         Name of the contrast that all are registered to.
     transform : {"rigid", "affine", "shift"}

@@ -65,7 +65,6 @@ def calibrate(
     found = _fit(areas, softnesses, errors)
     network.area_sd = torch.tensor(found)
     save_network(network, weights)
-    load_network.cache_clear()
     return found
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
+from .._validation import check_same_grid
 from ..images import (
     ImageLike,
     load_image,
@@ -45,8 +46,9 @@ def segment_with(weights: Path, image: ImageLike, *, around: ImageLike) -> Nifti
     """
     import torch
 
-    img = load_image(image)
-    ras, mask = reorient(img), voxels(reorient(load_mask(around)))
+    img, line = load_image(image), load_mask(around)
+    check_same_grid(line, img, "mask", "image")
+    ras, mask = reorient(img), voxels(reorient(line))
     spacing = spacing_mm(ras)
     center = centers_of(mask, spacing)
     slices = np.arange(ras.shape[2])
@@ -67,7 +69,9 @@ def score(mask: ImageLike, truth: ImageLike) -> tuple[float, float]:
     >>> score(mask, mask)
     (1.0, 0.0)
     """
-    found, true = (voxels(load_mask(one)) for one in (mask, truth))
+    masks = load_mask(mask), load_mask(truth)
+    check_same_grid(*masks, "mask", "truth")
+    found, true = (voxels(reorient(one)) for one in masks)
     a, b = found >= 0.5, true >= 0.5
     a = a & (true > 0).any(axis=(0, 1))
     dice = 2 * (a & b).sum() / (a.sum() + b.sum())

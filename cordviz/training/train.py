@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from .._files import atomic_path, write_file
 from .._version import __version__
-from ..segmentation.network import Network, load_network, save_network
+from ..segmentation.network import Network, check_device, load_network, save_network
 from ..segmentation.sampling import cut_patches
 from .calibration import calibrate
 from .patches import CONTRASTS, SESSION, centers_of, load_ras, prepare
@@ -49,7 +49,7 @@ def train(
         ``log.csv`` (step, loss, then Dice and area ratio of each validation image) and at the end
         ``final.pt`` with its card ``final.json``.
     device : str
-        As torch names it.
+        As torch names it; "auto" takes a GPU if there is one.
     progress : bool
         Show progress bars.
 
@@ -58,7 +58,7 @@ def train(
     Network
         The moving average of the weights.
     """
-    settings = read_recipe(recipe)
+    settings, device = read_recipe(recipe), check_device(device)
     files = prepare(settings, real, cache, progress=progress)
     out.mkdir(parents=True, exist_ok=True)
     with torch.device(device):
@@ -239,7 +239,9 @@ def load_patches(
             canal = part["canal"][right] if "canal" in part else torch.zeros_like(truth)
             n = len(truth)
             # a long volume counts more, but not as often as it has slices
-            each = torch.full((2, n), extra.get(path.stem.rsplit("-", 1)[0], 1.0) / math.sqrt(max(n, 1)))
+            each = torch.full(
+                (2, n), extra.get(path.stem.rsplit("-", 1)[0], 1.0) / math.sqrt(max(n, 1))
+            )
             if kind == "simulated":
                 each = each * hard[:, part["contrast"].long()[right]]
             of_kind.append(each)
@@ -282,9 +284,7 @@ def load_check(case: dict[str, str], real: Path) -> tuple[Tensor, Tensor]:
 @torch.inference_mode()
 def evaluate(network: Network, x: Tensor, truth: Tensor) -> dict[str, float]:
     """Dice at one half, and the ratio of summed to true area."""
-    network.eval()
     found = torch.cat([network(part).sigmoid() for part in x.split(32)])
-    network.train()
     both = 2 * ((found > 0.5) & (truth > 0.5)).sum() / ((found > 0.5).sum() + (truth > 0.5).sum())
     ratio = float(found.sum() / truth.sum())
     return {"dice": round(float(both), 4), "area_ratio": round(ratio, 4)}

@@ -49,14 +49,12 @@ def compare_image(
 ) -> tuple[int, list[Result]]:
     """All methods on one image, so that it is read once."""
     item = replace(item)  # what it opens is let go with it
-    truth = functools.cache(
-        lambda: _areas(measure_mask(item.given(item.truth, "truth"), item), over)
-    )
+    truth = functools.cache(lambda: _true_area(item, over))
     return number, [_result(item, method, over, cache, truth) for method in methods]
 
 
 def _result(
-    item: Item, method: str, over: Any, cache: Path | None, truth: Callable[[], dict[str, float]]
+    item: Item, method: str, over: Any, cache: Path | None, truth: Callable[[], tuple[float, str]]
 ) -> Result:
     """Row of one method on one image, whatever happens to it."""
     start = time.perf_counter()
@@ -86,9 +84,9 @@ def _result(
             table = measure_mask(mask, item)
             slices = {str(name): table[name].tolist() for name in table}
             row |= _areas(table, over)
-            row["note"] = " ".join(dict.fromkeys(str(warning.message) for warning in caught))
-            if item.truth is not None:
-                row["truth_mm2"] = truth()["csa_mm2"]
+            row["truth_mm2"], unknown = truth()
+            notes = [unknown, *(str(warning.message) for warning in caught)]
+            row["note"] = " ".join(dict.fromkeys(filter(None, notes)))
     except Exception as error:  # one bad image must not end a study
         row["error"] = " ".join(str(error).split()) or type(error).__name__
         if not isinstance(error, (ValueError, TypeError)):
@@ -144,6 +142,16 @@ def _areas(table: pd.DataFrame, over: Any) -> dict[str, float]:
     return dict(zip(_AREAS, (float(csa), hard, np.nan, measured, missing), strict=True))
 
 
+def _true_area(item: Item, over: Any) -> tuple[float, str]:
+    """Mean area of the truth, NaN where there is none or it cannot be measured, and why."""
+    if item.truth is None:
+        return np.nan, ""
+    try:
+        return _areas(measure_mask(item.given(item.truth, "truth"), item), over)["csa_mm2"], ""
+    except ValueError as error:
+        return np.nan, f"No true area: {error}"
+
+
 def hash_of(value: Any, item: Item) -> str:
     """Fingerprint of an input: of a file its bytes, of an image its voxels and affine."""
     if value is None:
@@ -156,7 +164,9 @@ def hash_of(value: Any, item: Item) -> str:
     if isinstance(value, Derived):
         files = [hash_of(word, item) for word in value.args if isinstance(word, Path)]
         words = [word for word in value.args if isinstance(word, str)]
-        return digest(value.func.__qualname__, *files, *words, repr(value.keywords))
+        return digest(
+            value.func.__qualname__, code_hash(*_OWN), *files, *words, repr(value.keywords)
+        )
     return sha256_of(item.opened if value is item.image else read_image(made(value)))
 
 

@@ -59,14 +59,15 @@ class StudyImages:
             )
         if study.empty:
             raise ValueError("Expected a study with at least one row, got none.")
-        self.study = study.reset_index(drop=True)
+        names = list(needed[:3])
+        self.study = study.reset_index(drop=True).astype(dict.fromkeys(names, str))
         self.subjects, self.contrasts, self.methods = (
-            list(dict.fromkeys(study[name].astype(str))) for name in needed[:3]
+            list(dict.fromkeys(self.study[name])) for name in names
         )
         given = {} if images is None else _by_name(images, levels)
         self._items: dict[tuple[str, str], Item] = {}
-        for row in self.study.to_dict("records"):
-            key = str(row["subject"]), str(row["contrast"])
+        for row in self.study[self.study["csa_mm2"].notna()].to_dict("records"):
+            key = row["subject"], row["contrast"]
             item = given.get(key) or _KNOWN.get(_fingerprint(row))
             if item is not None:
                 self._items.setdefault(key, item)
@@ -79,7 +80,7 @@ class StudyImages:
         self.subjects = [s for s in self.subjects if any(s == key[0] for key in self._items)]
 
     def of(self, subject: str) -> list[str]:
-        """Contrasts of a subject that there is an image of."""
+        """Contrasts of a subject that there is an image with an area of."""
         return [c for c in self.contrasts if (subject, c) in self._items]
 
     def image(self, subject: str, contrast: str) -> Nifti1Image:
@@ -117,7 +118,8 @@ class StudyImages:
         if item.masks.get(method) is not None:
             return item.given(item.masks[method], f"mask of {method!r}")
         if method in METHODS:  # nothing was kept: the same code makes the same mask
-            told = str(row.get("told_contrast") or "") or None
+            told = row.get("told_contrast")
+            told = told if isinstance(told, str) and told else None  # NaN from a CSV file
             return segment_cord(item.loaded, method=method, contrast=told, progress=False)
         return None
 

@@ -194,7 +194,7 @@ def label_discs(
     img: ImageLike,
     *,
     seg: ImageLike | None = None,
-    discs: Mapping[int, Sequence[float]] | None = None,
+    discs: Mapping[int, Sequence[float]] | ImageLike | None = None,
     suggest: Callable[[Nifti1Image], Mapping[int, Sequence[float]]] | None = None,
 ) -> DiscLabeller:
     """Mark the discs between vertebrae by hand, on a sagittal view, C2/C3 first.
@@ -210,7 +210,7 @@ def label_discs(
     seg : path or nibabel image, optional
         Cord mask on the image's grid: the view begins at the cord, and levels are cut across
         its direction as by `levels_from_discs`. Without it they are cut along the slices.
-    discs : mapping of int to (x, y, z), optional
+    discs : mapping of int to (x, y, z), or label image, optional
         Marks to begin with, in mm of nibabel's world (RAS+); 3 = C2/C3.
     suggest : callable, optional
         Takes the image (float32) and returns such a mapping, to be corrected by hand.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from nibabel.nifti1 import Nifti1Image
 
 from .._files import atomic_path
 from ..images import restore
-from ..levels import disc_name, levels_from_discs, slice_levels
+from ..levels import disc_name, levels_from_discs, read_discs, slice_levels
 from .slice_viewer import PLANES, SCRIPTS, SliceViewer, source
 from .traits import Choice, Fraction
 
@@ -64,15 +64,16 @@ class DiscLabeller(SliceViewer):
         return points
 
     @discs.setter
-    def discs(self, points: Mapping[int, Sequence[float]]) -> None:
+    def discs(self, discs: Any) -> None:
         inverse, marks = np.linalg.inv(self.volume.affine), []
+        points = read_discs(discs) if discs else {}
         for label, point in sorted(points.items()):
             voxel = np.rint((inverse @ [*point, 1])[:3]).astype(int)
             inside = all(voxel >= 0) and all(voxel < self.volume.data.shape)
             if label not in LABELS or not inside:
                 raise ValueError(
-                    f"Disc {label} at {tuple(point)} mm: expected labels 1 to 25 (3 = C2/C3) and "
-                    "places inside the image, in mm of nibabel's world (RAS+)."
+                    f"Disc {label} at {tuple(point.tolist())} mm: expected labels 1 to 25 (3 = "
+                    "C2/C3) and places inside the image, in mm of nibabel's world (RAS+)."
                 )
             marks.append([int(label), *voxel.tolist()])
         self._past = [*self._past, self._marks]
