@@ -36,6 +36,16 @@ def neck(tmp_path_factory):
 
 
 @pytest.fixture
+def low_discs(neck, tmp_path):
+    """Discs C4/C5 and C5/C6 alone."""
+    img = nib.load(neck / "discs.nii.gz")
+    data = np.asanyarray(img.dataobj)
+    few = np.where(np.isin(data, (5, 6)), data, 0)
+    nib.Nifti1Image(few, img.affine).to_filename(tmp_path / "low.nii.gz")
+    return tmp_path / "low.nii.gz"
+
+
+@pytest.fixture
 def run(tmp_path, monkeypatch, capfd):
     """Run the command line in an empty folder; gives exit code, output, error lines."""
     place = tmp_path / "place"
@@ -105,6 +115,14 @@ def test_measure_options_reach_the_measurement(run, neck):
 def test_measure_without_levels_says_no_csa(run, neck):
     code, out, err = run("measure", neck / "truth.nii.gz", "-o", "t.csv")
     assert (code, out, err) == (0, "", [])
+
+
+def test_measure_says_which_levels_it_found_when_c2c3_is_not_among_them(run, neck, low_discs):
+    code, out, err = run("measure", neck / "truth.nii.gz", "--discs", low_discs, "-o", "t.csv")
+    assert (code, out) == (0, "")
+    (line,) = err
+    assert "C2–C3 CSA: not measured" in line
+    assert "at C2 or C3; levels found: C4, C5, C6" in line
 
 
 # Segment
@@ -197,6 +215,26 @@ def test_demo_tells_the_contrast_from_the_file_name_and_measures_with_discs(run,
     assert code == 0
     assert csa_of(out) > 30
     assert "t2" in Path("out/sub-1_T2w_label-SC_softseg.json").read_text()
+
+
+def test_demo_with_discs_of_other_levels_does_not_ask_for_discs(run, neck, low_discs, monkeypatch):
+    monkeypatch.setattr(image_commands, "png_figures", lambda figures: ({}, "not asked for"))
+    options = "--discs", low_discs, "--method", "propseg", "-o", "out", "-q"
+    code, out, _ = run("demo", neck / "sub-1_T2w.nii.gz", *options)
+    assert code == 0
+    assert "levels found: C4, C5, C6" in out
+    assert "give --discs" not in out
+
+
+def test_demo_reduces_4d_images_as_told(run, neck, monkeypatch):
+    monkeypatch.setattr(image_commands, "png_figures", lambda figures: ({}, "not asked for"))
+    img = nib.load(neck / "sub-1_T2w.nii.gz")
+    data = img.get_fdata(dtype=np.float32)
+    four = np.stack([data * 0, data], axis=3)
+    nib.Nifti1Image(four, img.affine).to_filename("series_T2w.nii.gz")
+    options = "--method", "propseg", "--reduce", "1", "-o", "out", "-q"
+    assert run("demo", "series_T2w.nii.gz", *options)[0] == 0
+    assert nib.load("out/series_T2w_label-SC_softseg.nii.gz").shape == data.shape
 
 
 # Lab
@@ -293,6 +331,16 @@ BAD = {
     "demo of nothing": (("demo", "no_T2w.nii"), "no image at no_T2w.nii"),
     "demo of what": (("demo", "ok.nii", "--method", "propseg"), "'ok' is unknown"),
     "demo contrast alone": (("demo", "--contrast", "t2"), "need an IMAGE"),
+    "demo reduction alone": (("demo", "--reduce", "mean"), "need an IMAGE"),
+    "demo 4-D": (("demo", "four.nii"), "reduce='mean'"),
+    "raters of people": (
+        ("compare", ".", "--methods", "raters", "-o", "out"),
+        "raters need --simulated",
+    ),
+    "masks of nobody": (
+        ("compare", "--simulated", "1", "--methods", "masks", "-o", "out"),
+        "masks need a FOLDER",
+    ),
     "demo into a file": (("demo", "-o", "ok.nii"), "is a file"),
 }
 
@@ -362,7 +410,9 @@ def test_ctrl_c_leaves_quietly(run, monkeypatch):
     assert (code, out, err[-1]) == (130, "", "cordviz: stopped")
 
 
-@pytest.mark.parametrize("command", [(), ("segment",), ("measure",), ("demo",), ("lab",)])
+@pytest.mark.parametrize(
+    "command", [(), ("segment",), ("measure",), ("demo",), ("lab",), ("compare",)]
+)
 def test_every_command_has_help(command, run):
     code, out, err = run(*command, "--help")
     assert (code, err) == (0, [])

@@ -46,6 +46,21 @@ def csa_c2c3(table: pd.DataFrame) -> float | None:
     return mean_csa(table, levels=(2, 3))
 
 
+def why_no_csa(table: pd.DataFrame, known: Any) -> str:
+    """The line that stands in place of the CSA at C2–C3."""
+    from ..levels import level_name
+
+    if known is None:
+        return "C2–C3 CSA: not measured, the levels are unknown (give --discs)."
+    found = sorted(table.loc[table["area_mm2"].notna(), "level"].dropna().unique())
+    missing = " or ".join(level_name(level) for level in (2, 3) if level not in found)
+    names = ", ".join(level_name(int(level)) for level in found) or "none"
+    return (
+        f"C2–C3 CSA: not measured, no measured slice is at {missing}; levels found: {names} "
+        "(C2–C3 takes discs 2, 3 and 4)."
+    )
+
+
 def check_output(output: Path, suffixes: tuple[str, ...], source: Path) -> None:
     """Refuse a name that cannot be written before any work is done."""
     if not output.name.endswith(suffixes):

@@ -19,7 +19,11 @@ from .files import (
     known_levels,
     segment_quietly,
     volume,
+    why_no_csa,
 )
+
+REDUCE = click.option("--reduce", help="Of a 4-D image: mean, rms, dwi, or the index of a volume.")
+BVALS = click.option("--bvals", type=FILE, help="b-values for --reduce dwi.")
 
 
 @click.command()
@@ -29,8 +33,8 @@ from .files import (
     "--contrast", help="For deepseg and propseg: t1, t2, t2s, dwi, or a name such as fMRI."
 )
 @click.option("--threshold", type=float, help="Cut the soft mask here, for example 0.5.")
-@click.option("--reduce", help="Of a 4-D image: mean, rms, dwi, or the index of a volume.")
-@click.option("--bvals", type=FILE, help="b-values for --reduce dwi.")
+@REDUCE
+@BVALS
 @click.option("-o", "--output", type=FILE, help="Default: a name beside the image.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def segment(
@@ -99,6 +103,8 @@ def measure(
     csa = csa_c2c3(table)
     if csa is not None:
         click.echo(f"C2–C3 CSA: {csa:.2f} mm²", err=output is None)
+    elif known is not None:
+        click.echo(why_no_csa(table, known), err=True)
 
 
 @click.command()
@@ -106,6 +112,8 @@ def measure(
 @click.option("--method", default="agnostic", show_default=True, help="Or deepseg or propseg.")
 @click.option("--contrast", help="For those two; by default told from the name of the file.")
 @click.option("--discs", type=FILE, help="Label image of the discs, for levels and C2–C3.")
+@REDUCE
+@BVALS
 @click.option("-o", "--output", type=FILE, default=Path("cordviz_demo"), show_default=True)
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def demo(
@@ -113,6 +121,8 @@ def demo(
     method: str,
     contrast: str | None,
     discs: Path | None,
+    reduce: str | None,
+    bvals: Path | None,
     output: Path,
     quiet: bool,
 ) -> None:
@@ -125,8 +135,8 @@ def demo(
     source: Any = image
     truth = None
     if image is None:
-        if contrast is not None or discs is not None:
-            raise click.UsageError("--contrast and --discs need an IMAGE.")
+        if any(given is not None for given in (contrast, discs, reduce, bvals)):
+            raise click.UsageError("--contrast, --discs, --reduce and --bvals need an IMAGE.")
         from ..simulation import simulate_subject
 
         subject = simulate_subject(seed=0)
@@ -134,7 +144,9 @@ def demo(
         known, truth = subject.levels(img), subject.mean_csa_mm2((2, 3))
         source, name, title = img, "T2w", "Simulated T2w"
     else:
-        img, known = load_image(image), None
+        img, known = load_image(image, reduce=volume(reduce), bvals=bvals), None
+        if reduce is not None:
+            source = img
         name = title = stem_of(image)
     if method != "agnostic":
         contrast = closest_contrast(contrast or name)
@@ -166,7 +178,7 @@ def demo(
         click.echo(f"No PNG figures: {why_no_png}. The HTML figures need only a browser.")
     csa = csa_c2c3(table)
     if csa is None:
-        click.echo("C2–C3 CSA: not measured, the levels are unknown (give --discs).")
+        click.echo(why_no_csa(table, known))
     elif truth is None:
         click.echo(f"C2–C3 CSA: {csa:.2f} mm²")
     else:

@@ -24,12 +24,18 @@ from .files import FILE
 @click.option(
     "--levels",
     type=FILE,
-    help="Of one session. Default: those or the discs beside; else found on T2w or T1w.",
+    help="Label image of the levels, if FOLDER holds one session. Default: those or the discs "
+    "beside; else found on T2w or T1w.",
 )
 @click.option("--all-slices", is_flag=True, help="Average every slice of a mask, not C2–C3.")
-@click.option("--margin", default=2.0, show_default=True, help="Of equivalence, mm².")
 @click.option(
-    "--jobs", default=-1, show_default=True, help="Images at a time, 0.5 GB each; -1: one per core."
+    "--margin", default=2.0, show_default=True, help="Margin of the equivalence test, ± mm²."
+)
+@click.option(
+    "--jobs",
+    default=-1,
+    show_default=True,
+    help="How many images to work on at once, 0.5 GB each; -1: one per core.",
 )
 @click.option("-o", "--output", type=FILE, required=True, help="Folder for the report.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
@@ -51,19 +57,25 @@ def compare(
     """
     from ..datasets import load_sessions, load_simulated_study
     from ..report import write_report
+    from ..segmentation import METHODS
     from ..variability import simulated_raters
 
     if (folder is None) == (simulated is None):
         raise click.UsageError("Give a FOLDER or --simulated.")
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output} is a file; give the name of a folder.")
+    names = [name for name in methods.split(",") if name]
+    other, needed = ("masks", "a FOLDER") if folder is None else ("raters", "--simulated")
+    if other in names:
+        known = ", ".join(METHODS)
+        raise click.UsageError(f"{other} need {needed}; else methods must be one of {known}.")
     session: Any = load_sessions(folder) if folder else load_simulated_study(simulated or 1)
     six = None if folder else "T1w,T2w,T2star,MT-on,GRE-T1w,DWI"  # those with published areas
     chosen: list[Any] = []
-    for name in filter(None, methods.split(",")):
-        if name == "masks" and folder:
+    for name in names:
+        if name == "masks":
             chosen.append({"masks": {key: one.masks for key, one in session.items()}})
-        elif name == "raters" and simulated:
+        elif name == "raters":
             chosen += [simulated_raters(session, convention=c) for c in ("published", "zero")]
         else:
             chosen.append(name)
@@ -73,7 +85,7 @@ def compare(
         title=f"CSA across contrasts: {folder.name if folder else f'{simulated} simulated people'}",
         margin_mm2=margin,
         methods=chosen,
-        contrasts=names.split(",") if (names := contrasts or six) else None,
+        contrasts=shown.split(",") if (shown := contrasts or six) else None,
         levels=levels,
         over=None if all_slices else (2, 3),
         n_jobs=jobs,
