@@ -308,6 +308,7 @@ def test_warnings_become_notes(pair):
         ({"methods": {"given": 3}}, TypeError, "contrast: mask"),
         ({"methods": ["agnostic", {"agnostic": {}}]}, ValueError, "twice"),
         ({"levels": None}, ValueError, "levels are unknown"),
+        ({"over": 5}, TypeError, "over must be levels"),
         ({"contrasts": ["T2star"]}, ValueError, "contrasts must be one of"),
     ],
 )

@@ -149,7 +149,7 @@ def plot_agreement(
     'bias −4.00 [−4.00, −4.00]<br>limits −4.00 to −4.00'
     """
     check_choice(area, AREAS, "area")
-    if isinstance(contrasts, str) or len(contrasts) != 2:
+    if isinstance(contrasts, str) or len(set(contrasts)) != 2:
         raise ValueError(f"contrasts must be two, such as ('T1w', 'T2w'), got {contrasts!r}.")
     kept, counts = complete_cases(study, AREAS[area], contrasts)
     if kept["subject"].nunique() < 2:

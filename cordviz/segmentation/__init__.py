@@ -160,6 +160,12 @@ def _check_extent(ras: Nifti1Image) -> None:
         )
 
 
+def _unitless(ras: Nifti1Image) -> np.ndarray:
+    """Voxels over the largest of them: nothing depends on the unit."""
+    data = voxels(ras)
+    return data / np.abs(data).max()
+
+
 def _network(
     ras: Nifti1Image,
     name: str,
@@ -172,13 +178,11 @@ def _network(
 
     from .inference import STEPS, segment_soft
 
-    data = voxels(ras)
-    data = data / np.abs(data).max()  # nothing depends on the unit
     with tqdm(
         total=STEPS, desc=f"network ({name})", leave=False, delay=1, disable=not progress
     ) as bar:
         return segment_soft(
-            data,
+            _unitless(ras),
             spacing_mm(ras),
             WEIGHTS / f"{name}.pt",
             device=device,
@@ -200,11 +204,11 @@ def _propseg(
 
     from .propagation import ROUNDS, propagate
 
-    data = voxels(ras)
-    data = data / np.abs(data).max()  # nothing depends on the unit
     steps = {"total": ROUNDS + 1, "desc": "propseg", "leave": False, "delay": 1}
     with tqdm(disable=not progress, **steps) as bar:
-        return propagate(data, spacing_mm(ras), contrast=contrast, hints=hints, report=bar.update)
+        return propagate(
+            _unitless(ras), spacing_mm(ras), contrast=contrast, hints=hints, report=bar.update
+        )
 
 
 def _hints(

@@ -21,7 +21,7 @@ from .network import Network, check_device, load_network
 from .sampling import STEP_MM, cut_patches, paste_patches
 from .softness import lean_on_neighbours, softness
 
-PATCH = 96  # pixels, 58 mm
+PATCH = 96  # pixels, 58 mm: what a network sees at once
 BATCH = 24
 LEVELS = 10  # at about so many heights the cord is looked for
 PROBES = 12  # slices on which the network judges a candidate for the cord

@@ -18,10 +18,10 @@ from ..images import (
     spacing_mm,
     voxels,
 )
+from ..segmentation.inference import PATCH
 from ..segmentation.network import load_network
 from ..segmentation.sampling import cut_patches, paste_patches
 from .patches import centers_of
-from .train import PATCH
 
 
 def segment_with(weights: Path, image: ImageLike, *, around: ImageLike) -> Nifti1Image:

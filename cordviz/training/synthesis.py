@@ -140,7 +140,7 @@ def _grid(draw: _Draw, size: int, stored: int) -> Tensor:
 
 
 def _map_intensities(x: Tensor, draw: _Draw) -> Tensor:
-    """Any smooth map of grey values: a third keep their order, a third are inverted or bent."""
+    """Any smooth map of grey values: four in ten keep their order, others are inverted or bent."""
     mean, sd = x.mean(dim=(2, 3), keepdim=True), x.std(dim=(2, 3), keepdim=True)
     u = torch.sigmoid(draw.uniform(0.8, 2.2) * (x - mean) / (sd + 1e-6))
     knots = 7

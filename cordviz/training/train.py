@@ -19,14 +19,14 @@ from tqdm.auto import tqdm
 
 from .._files import atomic_path, write_file
 from .._version import __version__
+from ..segmentation import WEIGHTS
+from ..segmentation.inference import PATCH
 from ..segmentation.network import Network, check_device, load_network, save_network
 from ..segmentation.sampling import cut_patches
 from .calibration import calibrate
 from .patches import CONTRASTS, SESSION, centers_of, load_ras, prepare
 from .synthesis import synthesize
 
-WEIGHTS = Path(__file__).parents[1] / "segmentation" / "weights"
-PATCH = 96  # pixels, 58 mm: what the network sees at once
 PLANES = ("image", "truth", "canal")
 CONSTANT = 0.6  # of the steps, at which the rate is constant; then it falls
 

@@ -124,6 +124,8 @@ def compare_images(
     from joblib import Parallel, delayed
     from tqdm.auto import tqdm
 
+    if over is not None and not isinstance(over, Collection):
+        raise TypeError(f"over must be levels, such as (2, 3), or None; got {over!r}.")
     items = read_items(session, levels=levels, truth=truth, contrasts=contrasts)
     names = _methods(methods, items)
     folder = _cache_folder(cache)

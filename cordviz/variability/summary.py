@@ -237,6 +237,8 @@ def subjects_needed(
 
     if not 0 < atrophy_percent < 100:
         raise ValueError(f"atrophy_percent must lie between 0 and 100, got {atrophy_percent}.")
+    if not (0 < power < 1 and 0 < alpha < 1):
+        raise ValueError(f"power and alpha must lie between 0 and 1, got {power} and {alpha}.")
     rows = []
     for method, one in summary.by_contrast.groupby("method", sort=False):
         mean = one["mean_mm2"].mean()
