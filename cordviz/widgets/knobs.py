@@ -69,5 +69,5 @@ def _own_effects(contrast: str) -> list[str]:
     sequence = PRESETS[contrast]
     absent = {name for name, kinds in ONLY.items() if sequence.kind not in kinds}
     absent |= {"blur"} if not sequence.train_decay else set()
-    absent |= {"flow"} if not sequence.flow_void else set()
+    absent |= {"flow"} if not (sequence.flow_void or sequence.csf_inflow) else set()
     return [name for name in EFFECTS if name not in absent]
