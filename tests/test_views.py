@@ -376,7 +376,7 @@ def test_suggested_discs_are_a_beginning_only(neck):
 
 
 @pytest.mark.parametrize(
-    ("discs", "message"), [({99: (0, 0, 0)}, "labels 1 to 25"), ({3: (0, 0, 999)}, "inside")]
+    ("discs", "message"), [({99: (0, 0, 0)}, "are no discs"), ({3: (0, 0, 999)}, "inside")]
 )
 def test_discs_that_cannot_be_are_refused(neck, discs, message):
     with pytest.raises(ValueError, match=message):
