@@ -22,7 +22,7 @@ from .sampling import STEP_MM, cut_patches, paste_patches
 from .softness import lean_on_neighbours, softness
 
 PATCH = 96  # pixels, 58 mm: what a network sees at once
-BATCH = 24
+BATCH = 8  # more do not fit the cache of a processor
 LEVELS = 10  # at about so many heights the cord is looked for
 PROBES = 12  # slices on which the network judges a candidate for the cord
 LEAST_CERTAINTY = 0.78  # mean of the better half of the probes: 0.85 and more with a cord, real or
@@ -103,7 +103,7 @@ def segment_soft(
 
     def run(center: np.ndarray, slices: np.ndarray, views: Sequence[dict[str, Any]]) -> np.ndarray:
         found = []
-        for part in np.array_split(slices, max(1, -(-slices.size // BATCH))):
+        for part in np.split(slices, range(BATCH, slices.size, BATCH)):
             cut = cut_patches(slabs, step, center[part], PATCH, slices=part)
             found.append(np.stack([_run(network, cut, **view) for view in views]))
         return np.concatenate(found, axis=1)
