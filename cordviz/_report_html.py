@@ -72,13 +72,14 @@ def what(study: pd.DataFrame, over: Any) -> str:
     lists = {name: list(dict.fromkeys(study[name])) for name in ("subject", "contrast", "method")}
     failed = int((study["csa_mm2"].isna()).sum())
     contrasts = ", ".join(shown_name(name) for name in lists["contrast"])
+    methods = html.escape(", ".join(map(str, lists["method"])))
     where = "all slices of each mask"
     if over is not None:
         where = f"levels {', '.join(map(level_name, over))}"
     rated = study["method"].astype(str).str.startswith(RATER).any()
     raters = " Offsets of simulated raters are an input, not a finding." if rated else ""
     return (
-        f"<p>{len(lists['subject'])} subjects · {contrasts} · {', '.join(lists['method'])} · "
+        f"<p>{len(lists['subject'])} subjects · {html.escape(contrasts)} · {methods} · "
         f"{where}.<br><b>{failed}</b> of {len(study)} measurements failed; the reasons are below "
         f"the last heading.{raters} Not a medical device.</p>"
     )
@@ -91,7 +92,7 @@ def areas(summary: Variability | None, why: str) -> str:
     return (
         "<p>CSA in mm², mean ± SD over subjects.</p>"
         f"{_table(table.rename_axis(columns='method').rename_axis(None))}"
-        f'<p class="note">{summary.text}</p>'
+        f'<p class="note">{html.escape(summary.text)}</p>'
     )
 
 
@@ -171,12 +172,12 @@ def _number(column: str, value: float) -> str:
     if np.isnan(value):
         return "–"
     if column.endswith(("_p", "_corrected")):
-        return "&lt; 0.001" if value < 0.001 else f"{value:.3f}"
+        return "< 0.001" if value < 0.001 else f"{value:.3f}"
     return (f"{value:g}" if float(value).is_integer() else f"{value:.2f}").replace("-", "−")
 
 
 def _table(table: pd.DataFrame, *, index: bool = True) -> str:
-    text = table.to_html(index=index, border=0, escape=False)
+    text = table.to_html(index=index, border=0)
     return f'<div class="table">{text}</div>'
 
 
@@ -278,7 +279,7 @@ def provenance(study: pd.DataFrame) -> str:
             told.append(f"<li>{html.escape(name)}: {html.escape(str(text))}</li>")
     table = study[[*columns, *AREAS.values(), "truth_mm2", "n_slices", "n_missing"]].copy()
     for name in ("image_sha256", "method_sha256"):
-        table[name] = [f"<code>{str(value)[:12]}</code>" for value in study[name]]
+        table[name] = study[name].astype(str).str[:12]
     return (
         f"<ul>{''.join(told)}</ul>{_plain(table)}"
         '<p class="note">First 12 digits of each hash; study.csv has them all.</p>'

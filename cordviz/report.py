@@ -102,7 +102,7 @@ def write_report(
         *(embedded(name, fig, first=n == 0) for n, (name, fig) in enumerate(figures.items())),
         f'<p class="note">No PNG figures: {html.escape(why_no_png)}.</p>' if why_no_png else "",
         statistics(summary),
-        f"<h2>Methods</h2><p>{methods_text(study, over, summary)}</p>",
+        f"<h2>Methods</h2><p>{html.escape(methods_text(study, over, summary))}</p>",
         f"<h2>Quality control</h2>{quality(items, study, progress)}",
         f"<h2>Every image</h2>{provenance(study)}",
     ]

@@ -17,6 +17,7 @@ import pytest
 
 from cordviz import cli, report
 from cordviz.cli import main
+from cordviz.datasets import load_sessions
 from cordviz.report import write_report
 from cordviz.variability import comparison
 
@@ -107,6 +108,15 @@ def test_one_contrast_and_every_slice_make_no_claim_across_contrasts(folder, tmp
     assert "averaged over all slices of each mask" in page
     assert "Levels came from" not in page
     assert "nan" not in page
+
+
+def test_names_are_text_and_no_markup(folder, tmp_path, no_browser):
+    images = load_sessions(folder)["sub-01"].images
+    options = {"methods": METHODS, "over": None, "progress": False}
+    page = write_report({"<i>Ann</i>": images}, tmp_path / "out", **options)
+    page = re.sub(r"<script.*?</script>", "", page.read_text(encoding="utf-8"), flags=re.S)
+    assert "&lt;i&gt;Ann&lt;/i&gt;" in page
+    assert "<i>Ann" not in page
 
 
 def test_started_again_it_computes_nothing(folder, tmp_path, no_browser, monkeypatch):
