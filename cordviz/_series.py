@@ -55,9 +55,14 @@ def reduce_series(
     raise ValueError(f"reduce must be 'mean', 'rms', 'dwi' or an index, got {reduce!r}.")
 
 
+def bvals_beside(file: str | None) -> Path | None:
+    """Where the b-values of a series lie by custom; None of one that is no file."""
+    return Path(file).with_name(f"{stem_of(file)}.bval") if file else None
+
+
 def _read_bvals(bvals: BValues | None, file: str | None) -> np.ndarray:
     if bvals is None:
-        beside = Path(file).with_name(f"{stem_of(file)}.bval") if file else None
+        beside = bvals_beside(file)
         if beside is None or not beside.is_file():
             raise ValueError(
                 "reduce='dwi' needs the b-values: pass bvals= (a file or a list), or keep "

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
 AFFINE_TOLERANCE_MM = 1e-3
+ROUNDING = 1e-4  # of a mask: resampling may undershoot 0 and overshoot 1
 
 
 def check_spatial(img: Nifti1Image, name: str = "image") -> None:
@@ -44,21 +45,27 @@ def check_3d(shape: tuple[int, ...], name: str = "image") -> None:
     """Refuse anything but a 3-D shape without an empty axis."""
     if len(shape) == 4:
         raise ValueError(
-            f"The {name} is 4-D {shape}. Say how to make it 3-D: reduce='mean' for fMRI, 'rms' for "
-            "echoes, 'dwi' with bvals for diffusion, or the index of one volume."
+            f"The {name} is 4-D {shape}; expected 3-D. Make it 3-D with load_image: reduce='mean' "
+            "for fMRI, 'rms' for echoes, 'dwi' with bvals for diffusion, or the index of one "
+            "volume, as of masks and labels."
         )
     if len(shape) != 3 or 0 in shape:
         raise ValueError(f"Expected a 3-D {name}, got {len(shape)}-D with shape {shape}.")
 
 
-def check_image(data: np.ndarray, name: str = "image") -> None:
-    """Refuse intensities that cannot show a cord: NaN, infinite or constant."""
-    low, high = float(data.min()), float(data.max())
-    if not (np.isfinite(low) and np.isfinite(high)):  # min and max propagate NaN
+def check_finite(data: np.ndarray, name: str = "image") -> None:
+    """Refuse NaN and infinite voxels."""
+    if not np.isfinite([data.min(), data.max()]).all():  # min and max propagate NaN
         raise ValueError(
             f"The {name} has {int(np.count_nonzero(~np.isfinite(data)))} NaN or infinite voxels. "
             "Replace them first (for example with numpy.nan_to_num)."
         )
+
+
+def check_image(data: np.ndarray, name: str = "image") -> None:
+    """Refuse intensities that cannot show a cord: NaN, infinite or constant."""
+    check_finite(data, name)
+    low, high = float(data.min()), float(data.max())
     if low == high:
         raise ValueError(
             f"The {name} is constant (every voxel is {low:g}): there is nothing in it."
@@ -70,15 +77,23 @@ def check_mask(data: np.ndarray, name: str = "mask") -> None:
     low, high = float(data.min()), float(data.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(f"The {name} has NaN or infinite voxels; expected values from 0 to 1.")
-    if low < -1e-4:  # resampling may undershoot 0 and overshoot 1 by rounding
+    if low < -ROUNDING:
         raise ValueError(f"The {name} has negative values (lowest {low:g}); expected 0 to 1.")
-    if high <= 0:
+    if high < ROUNDING:
         raise ValueError(f"The {name} is empty: no voxel is above 0.")
-    if high > 1 + 1e-4:
+    if high > 1 + ROUNDING:
         raise ValueError(
             f"The {name} has values above 1 (highest {high:g}); expected 0 to 1. A mask stored as "
             "0/255 must be divided by 255; of a label image, choose one label (img == label)."
         )
+
+
+def clean_mask(data: np.ndarray, name: str = "mask") -> np.ndarray:
+    """Check a mask, and make 0 of what is 0 but for rounding: everything above 0 counts as cord."""
+    check_mask(data, name)
+    if data.dtype.kind != "f" or not (rest := (data != 0) & (data < ROUNDING)).any():
+        return data
+    return np.where(rest, data.dtype.type(0), data)
 
 
 def check_same_grid(img: Any, reference: Any, name: str, reference_name: str) -> None:
@@ -87,14 +102,14 @@ def check_same_grid(img: Any, reference: Any, name: str, reference_name: str) ->
         raise ValueError(
             f"The {name} has shape {img.shape[:3]} but the {reference_name} has "
             f"{reference.shape[:3]}. Bring it onto that grid first: cordviz.images.resample_to "
-            "(interpolation='nearest' for labels)."
+            "(interpolation='linear' for masks, 'nearest' for labels)."
         )
     shift = np.abs(img.affine - reference.affine).max()
     if not shift <= AFFINE_TOLERANCE_MM:
         raise ValueError(
             f"The {name} and the {reference_name} have the same shape but other affines (they "
             f"differ by up to {shift:.3g}). Bring one onto the other's grid: "
-            "cordviz.images.resample_to (interpolation='nearest' for labels)."
+            "cordviz.images.resample_to (interpolation='linear' for masks, 'nearest' for labels)."
         )
 
 

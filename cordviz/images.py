@@ -18,7 +18,7 @@ from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, orn
 
 from ._files import atomic_path, stem_of
 from ._series import BValues, reduce_series
-from ._validation import check_3d, check_image, check_mask, check_spatial
+from ._validation import check_3d, check_image, check_mask, check_spatial, clean_mask
 from ._version import __version__
 
 ImageLike = str | os.PathLike[str] | Nifti1Image
@@ -91,6 +91,12 @@ def one_volume(img: Nifti1Image, *, dtype: Any = np.float32, name: str = "image"
     return voxels(img, dtype=dtype, name=name).reshape(shape, order="A")
 
 
+def labels_of(img: Nifti1Image, *, name: str = "image") -> np.ndarray:
+    """Read the voxels of a mask or label image in its own dtype: a large uint8 stays small."""
+    scaled = getattr(img.dataobj, "slope", 1) != 1 or getattr(img.dataobj, "inter", 0) != 0
+    return one_volume(img, dtype=np.float32 if scaled else img.get_data_dtype(), name=name)
+
+
 def load_image(
     image: ImageLike,
     *,
@@ -150,9 +156,7 @@ def load_mask(mask: ImageLike, *, name: str = "mask") -> Nifti1Image:
     Raises ValueError where it is empty, negative, NaN or above 1.
     """
     img = read_image(mask, name=name)
-    data = one_volume(img, name=name)
-    check_mask(data, name)
-    return on_grid(data, img)
+    return on_grid(clean_mask(one_volume(img, name=name), name), img)
 
 
 def on_grid(data: np.ndarray, like: Nifti1Image, *, extra: dict | None = None) -> Nifti1Image:
@@ -201,9 +205,11 @@ def resample_to(
     from nilearn.image import resample_to_img
 
     img, target_img = read_image(image), read_image(target, name="target")
-    return resample_to_img(
+    resampled = resample_to_img(
         img, target_img, interpolation=interpolation, copy_header=True, force_resample=False
     )
+    # nilearn leaves an image as it is that is off by some µm
+    return type(resampled)(resampled.dataobj, target_img.affine, resampled.header)
 
 
 def sha256_of(img: Nifti1Image) -> str:
@@ -245,18 +251,22 @@ def save_mask(seg: Nifti1Image, path: str | os.PathLike[str]) -> Path:
     check_3d(img.shape, "mask")
     values = voxels(img, name="mask")
     check_mask(values)
+    hard = bool(np.isin(values, (0, 1)).all())
     made = dict((img.extra or {}).get("cordviz", {}))
     sidecar = {
         "GeneratedBy": [{"Name": "cordviz", "Version": __version__, **made}],
         "SpatialReference": "orig",
-        "Type": "hard mask" if np.isin(values, (0, 1)).all() else "soft mask",
+        "Type": "hard mask" if hard else "soft mask",
         "SHA256": sha256_of(img),
     }
     with (
         atomic_path(target) as image_file,
         atomic_path(target.with_name(f"{stem}.json")) as json_file,
     ):
-        nib.save(img.__class__(img.dataobj, img.affine, img.header), image_file)
+        header = img.header.copy()
+        if not hard:  # the file holds what the hash is of, not that rounded to a few grey values
+            header.set_data_dtype(np.float32)
+        nib.save(img.__class__(img.dataobj, img.affine, header), image_file)
         json_file.write_text(json.dumps(sidecar, indent=2) + "\n", encoding="utf-8")
     return target
 

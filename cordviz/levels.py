@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from nibabel.affines import apply_affine
 
-from ._validation import check_3d
 from .centerline import (
     Centerline,
     bounding_box,
@@ -20,7 +19,7 @@ from .centerline import (
     smooth_curve,
     to_las,
 )
-from .images import ImageLike, read_image, restore
+from .images import ImageLike, labels_of, read_image, restore
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
@@ -113,8 +112,7 @@ def slice_levels(levels: ImageLike) -> np.ndarray:
         Labels negative or NaN, or those of discs.
     """
     img = read_image(levels, name="level map")
-    check_3d(img.shape, "level map")
-    data = np.asanyarray(img.dataobj)
+    data = labels_of(img, name="level map")
     low = data.min()
     if not low >= 0:
         raise ValueError(
@@ -162,7 +160,8 @@ def read_discs(discs: Any) -> dict[int, np.ndarray]:
 
 
 def _label(key: Any) -> int:
-    if isinstance(key, bool) or not isinstance(key, (int, float, np.number)) or int(key) != key:
+    number = isinstance(key, (int, float, np.number)) and not isinstance(key, bool)
+    if not number or not np.isfinite(key) or int(key) != key:
         raise ValueError(f"A disc label is a whole number (3 = C2/C3), got {key!r}.")
     return int(key)
 
@@ -186,8 +185,7 @@ def _discs_of_image(discs: ImageLike) -> dict[int, np.ndarray]:
             f"{type(discs).__name__}."
         )
     img = read_image(discs, name="disc image")
-    check_3d(img.shape, "disc image")
-    data = np.asanyarray(img.dataobj)
+    data = labels_of(img, name="disc image")
     index = np.argwhere(data)
     values = data[tuple(index.T)]
     if not np.isfinite(values).all() or (values != np.rint(values)).any():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,14 +88,16 @@ def write_report(
                 tables[name] = table
         tables["table"] = summary.table.reset_index()
         figures = _figures(study, slices)
-    for name, table in tables.items():
-        write_file(out / f"{name}.csv", table.to_csv(index=False, float_format=DIGITS))
-    _save_sct(slices, over, out / "csa_sct.csv")
-    for name, fig in figures.items():
-        write_file(out / f"{name}.html", fig.to_html(include_plotlyjs=True))
     pngs, why_no_png = png_figures(figures) if png else ({}, None)
-    for name, picture in pngs.items():
-        write_file(out / f"{name}.png", picture)
+    files: dict[str, str | bytes] = {
+        **{f"{k}.csv": t.to_csv(index=False, float_format=DIGITS) for k, t in tables.items()},
+        **{f"{k}.html": fig.to_html(include_plotlyjs=True) for k, fig in figures.items()},
+        **{f"{k}.png": picture for k, picture in pngs.items()},
+    }
+    _clear(out, [*files, "csa_sct.csv"])
+    for name, content in files.items():
+        write_file(out / name, content)
+    _save_sct(slices, over, out / "csa_sct.csv")
     body = [
         f"<h1>{html.escape(title)}</h1>",
         what(study, over),
@@ -109,6 +112,15 @@ def write_report(
     page = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}"
     page += f"</title><style>{STYLE}</style><body>{''.join(body)}</body></html>"
     return write_file(out / "report.html", page)
+
+
+def _clear(out: Path, names: list[str]) -> None:
+    """Remove what an earlier report wrote, of other people or contrasts, and this one does not."""
+    record = out / "cache" / "files.json"
+    before = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else []
+    for name in {*before} - {*names}:
+        (out / name).unlink(missing_ok=True)
+    write_file(record, json.dumps(names))
 
 
 def _figures(study: pd.DataFrame, slices: pd.DataFrame) -> dict[str, go.Figure]:

@@ -114,3 +114,11 @@ def test_the_cosine_is_that_of_the_tangent():
 def test_an_empty_mask_is_refused():
     with pytest.raises(ValueError, match="empty"):
         fit_centerline(nib.Nifti1Image(np.zeros((4, 4, 4), np.uint8), np.eye(4)))
+
+
+@pytest.mark.parametrize("thickness", [0.04, 0.1])
+def test_slices_as_thin_as_ex_vivo_ones_have_the_angles_of_thick_ones(thickness):
+    z = np.arange(300) * thickness
+    centres = np.stack([30 + np.tan(np.radians(20)) * (z - z.mean()), np.full(300, 30.0)], axis=1)
+    curve = fit_centerline(disc_stack(centres, spacing=(0.5, 0.5, thickness)))
+    np.testing.assert_allclose(curve.angle_AP_deg, 20, atol=0.1)

@@ -461,3 +461,10 @@ def test_real_4d_images_reduce_as_declared(shared_data):
     ).get_fdata()
     reference = nib.load(real / "dmri/dwi_mean.nii.gz").get_fdata()
     assert np.corrcoef(dwi.ravel(), reference.ravel())[0, 1] > 0.99
+
+
+def test_a_soft_mask_is_saved_as_it_is_whatever_its_header_says(tmp_path):
+    soft = nib.Nifti1Image(np.linspace(0, 1, 1000, dtype="f4").reshape(10, 10, 10), np.eye(4))
+    soft.header.set_data_dtype(np.uint8)
+    saved = save_mask(soft, tmp_path / "softseg.nii.gz")
+    np.testing.assert_array_equal(nib.load(saved).dataobj, soft.dataobj)

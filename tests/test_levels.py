@@ -190,3 +190,25 @@ def column():
     seg = np.zeros((9, 9, 60), np.uint8)
     seg[3:6, 3:6] = 1
     return nib.Nifti1Image(seg, np.eye(4))
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_file_cut_short_says_so(upright, tmp_path, suffix):
+    file = tmp_path / f"labels{suffix}"
+    upright.to_filename(file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    for read in (slice_levels, lambda labels: levels_from_discs(labels, upright)):
+        with pytest.raises(ValueError, match="truncated"):
+            read(file)
+
+
+def test_one_volume_of_four_dimensions_is_a_label_image(upright):
+    levels = levels_from_discs(discs_at(upright, d2=50, d3=35, d4=20), upright)
+    four = nib.Nifti1Image(np.asarray(levels.dataobj)[..., None], levels.affine)
+    np.testing.assert_array_equal(slice_levels(four), slice_levels(levels))
+
+
+@pytest.mark.parametrize("label", [np.inf, np.nan])
+def test_a_label_that_is_no_number_is_refused(upright, label):
+    with pytest.raises(ValueError, match="whole number"):
+        levels_from_discs({label: (1, 2, 3)}, upright)

@@ -593,3 +593,17 @@ def test_levels_must_be_whole_numbers(levels):
 def test_what_is_no_table_is_refused():
     with pytest.raises(TypeError, match="table from measure_shape"):
         mean_csa(None)
+
+
+def test_what_is_zero_but_for_rounding_is_no_cord():
+    data = box(np.float32)
+    data[..., :5] = 0  # most slices are empty
+    clean = measure_shape(image(data))
+    noisy = measure_shape(image(np.maximum(data, 1e-9).astype(np.float32)))
+    pd.testing.assert_frame_equal(clean, noisy)
+
+
+@pytest.mark.parametrize("bad", [(2, np.inf), (np.nan,)])
+def test_levels_that_are_no_numbers_are_refused(bad):
+    with pytest.raises(ValueError, match="whole numbers"):
+        mean_csa(measure_shape(image(box())), levels=bad)

@@ -265,3 +265,16 @@ def test_a_wrong_command_line_is_one_plain_line(tmp_path, monkeypatch, capfd, wo
     assert cli.main(["compare", *words]) == 2
     (line,) = capfd.readouterr().err.splitlines()
     assert message in line
+
+
+def test_a_second_report_leaves_nothing_of_the_first_but_what_is_not_its_own(
+    folder, tmp_path, no_browser
+):
+    options = {"methods": METHODS, "over": None, "progress": False}
+    write_report(folder, tmp_path, **options)
+    (tmp_path / "mine.csv").touch()
+    assert (tmp_path / "pairs.csv").is_file()
+    write_report(folder, tmp_path, contrasts=["T2w"], **options)
+    names = {file.name for file in tmp_path.glob("*.*")}
+    assert not names & {"pairs.csv", "agreement_T1w_T2w.html"}
+    assert {"mine.csv", "study.csv"} <= names

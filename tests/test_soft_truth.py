@@ -300,3 +300,50 @@ def test_real_masks_of_one_session_average_to_their_mean_area(shared_data):
     mean = np.mean([load_mask(m).get_fdata().sum() for m in masks.values()])
     for soft in result.native.values():
         assert soft.get_fdata().sum() == pytest.approx(mean, rel=0.01)
+
+
+def test_images_with_nan_are_refused(session):
+    scan = session["T1w"].get_fdata(dtype=np.float32)
+    scan[:5] = np.nan
+    images = {**session, "T1w": nib.Nifti1Image(scan, session["T1w"].affine)}
+    with pytest.raises(ValueError, match=r"T1w image has .* NaN"):
+        average_soft_truth(session, images, progress=False)
+
+
+def test_a_deformation_that_nothing_drives_is_refused(session):
+    flat = {n: nib.Nifti1Image(np.ones(m.shape, "f4"), m.affine) for n, m in session.items()}
+    with pytest.raises(ValueError, match="deform=False"):
+        average_soft_truth(session, flat, deform=True, progress=False)
+
+
+def test_no_slice_keeps_a_part_of_its_section_where_the_reference_ends():
+    """A short reference, oblique by 15°, and a long upright cord."""
+    x, y, _ = np.indices((48, 48, 60))
+    upright = np.eye(4)
+    upright[:3, 3] = -24, -24, -30
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_euler("x", 15, degrees=True).as_matrix()
+    oblique = turn @ np.array([[1, 0, 0, -24], [0, 1, 0, -24], [0, 0, 1, -15], [0, 0, 0, 1.0]])
+    a, b, c = np.indices((48, 48, 31))
+    at = nib.affines.apply_affine(oblique, np.stack([a, b, c], axis=-1))
+    masks = {
+        "T1w": nib.Nifti1Image((np.hypot(x - 24, y - 24) < 5.9).astype("u1"), upright),
+        "T2w": nib.Nifti1Image((np.hypot(at[..., 0], at[..., 1]) < 5.9).astype("u1"), oblique),
+    }
+    area = average(masks).native["T1w"].get_fdata().sum(axis=(0, 1))
+    assert (area > 0).sum() > 20
+    np.testing.assert_allclose(area[area > 0], 109, rtol=0.03)
+
+
+def test_the_outer_halves_of_thick_slices_are_covered():
+    x, y, _ = np.indices((30, 30, 40))
+    thin = np.eye(4)
+    thick = np.diag([1, 1, 5.0, 1])
+    thick[2, 3] = 2.0
+    mask = (np.hypot(x - 15, y - 15) < 5.9).astype("u1")
+    masks = {
+        "T1w": nib.Nifti1Image(mask, thin),
+        "T2w": nib.Nifti1Image(mask[..., :8], thick),
+    }
+    area = average(masks).native["T1w"].get_fdata().sum(axis=(0, 1))
+    np.testing.assert_allclose(area, 109, rtol=0.01)

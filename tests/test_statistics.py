@@ -372,3 +372,11 @@ def test_figures_refuse_what_they_cannot_show():
         cv.plot_agreement(study_of(people(1)))
     with pytest.raises(TypeError, match="compare_contrasts"):
         cv.plot_csa_by_contrast({"T1w": 70})
+
+
+def test_a_contrast_that_one_method_lacks_for_all_is_named():
+    both = study_of(people(), "agnostic")
+    more = both.assign(contrast=both["contrast"].replace("T2w", "DWI"))
+    study = pd.concat([both, more[more["contrast"] == "DWI"], study_of(people(), "drawn")])
+    with pytest.raises(ValueError, match=r"None of 20 .*'drawn', 'DWI'"):
+        cv.summarize_variability(study)

@@ -17,11 +17,12 @@ import pytest
 import cordviz as cv
 from cordviz.simulation import simulate_subject
 from cordviz.variability import compare_contrasts, comparison, sessions, simulated_raters
+from cordviz.variability.study_images import StudyImages
 
 COLUMNS = [
     "subject", "contrast", "method", "csa_mm2", "csa_hard_mm2", "truth_mm2", "n_slices",
     "n_missing", "told_contrast", "error", "note", "seconds", "mask", "image_sha256",
-    "method_sha256", "version",
+    "method_sha256", "levels_sha256", "version",
 ]  # fmt: skip
 
 
@@ -486,3 +487,85 @@ def test_real_masks_give_the_areas_of_the_reference(shared_data):
     assert (study["error"] == "").all()
     assert as_sct == pytest.approx(expected, rel=1e-6)
     assert study["csa_mm2"].to_dict() == pytest.approx(expected, rel=0.005)
+
+
+# What can be wrong with what is given beside the images
+
+
+def test_b_values_that_came_late_are_read(tmp_path):
+    image, _, levels = phantom(bright=True)
+    series = np.repeat(image.get_fdata(dtype="f4")[..., None], 3, axis=3)
+    file = tmp_path / "sub-01_dwi.nii.gz"
+    nib.Nifti1Image(series, image.affine).to_filename(file)
+    options = {"methods": ["propseg"], "levels": levels, "progress": False}
+    options["cache"] = tmp_path / "cache"
+    assert "b-values" in compare_contrasts({"DWI": file}, **options)["error"].item()
+    (tmp_path / "sub-01_dwi.bval").write_text("0 800 800")
+    assert compare_contrasts({"DWI": file}, **options)["error"].item() == ""
+
+
+def test_how_a_series_is_reduced_is_part_of_what_is_kept(pair):
+    image = pair["images"]["T2w"]
+    data = image.get_fdata(dtype="f4")
+    series = nib.Nifti1Image(np.stack([data, 3 * data], axis=-1), image.affine)
+    rms, mean = (sessions.Item("p", name, series) for name in ("T2star", "fMRI"))
+    assert rms.loaded.get_fdata().mean() > 1.05 * mean.loaded.get_fdata().mean()
+    assert comparison._reduction(rms) != comparison._reduction(mean)
+
+
+def test_a_slice_that_never_reaches_one_half_has_no_hard_area():
+    image, mask, levels = phantom()
+    faint = mask.get_fdata(dtype="f4")
+    faint[..., : faint.shape[2] // 2] *= 0.4
+    given = {"T2w": nib.Nifti1Image(faint, mask.affine)}
+    options = {"methods": {"faint": given}, "levels": levels, "cache": False, "progress": False}
+    study = compare_contrasts({"T2w": image}, **options)
+    whole = compare_contrasts({"T2w": image}, **{**options, "methods": {"whole": {"T2w": mask}}})
+    assert study["csa_hard_mm2"].item() == pytest.approx(whole["csa_hard_mm2"].item())
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_truth_that_is_not_there_is_a_note(pair, tmp_path, cached):
+    truth = {"T1w": tmp_path / "none.nii.gz"}
+    row = compare(pair, contrasts=["T1w"], truth=truth, cache=tmp_path if cached else False)
+    assert row["csa_mm2"].item() == pytest.approx(np.pi * 25, rel=0.01)
+    assert row["error"].item() == ""
+    assert "No true area" in row["note"].item()
+
+
+def test_what_is_doubtful_of_the_truth_is_said_of_all_methods(pair):
+    gap = pair["masks"]["T2w"].get_fdata(dtype="f4")
+    gap[..., 10] = 0
+    truth = {"T2w": nib.Nifti1Image(gap, pair["masks"]["T2w"].affine)}
+    methods = {name: pair["masks"] for name in ("a", "b")}
+    notes = compare(pair, contrasts=["T2w"], methods=methods, truth=truth)["note"]
+    assert all("Truth: Slices 10: there is a gap" in note for note in notes)
+
+
+def test_levels_of_one_contrast_only_say_what_is_missing(pair):
+    study = compare(pair, levels={"T2w": pair["levels"]["T2w"]}).set_index("contrast")
+    assert "levels= has no map for T1w" in study.loc["T1w", "error"]
+    assert study.loc["T2w", "error"] == ""
+
+
+def test_a_study_keeps_its_levels_whatever_comes_after(pair):
+    first = compare(pair)
+    before = StudyImages(first).levels("subject", "T2w")
+    other = {
+        name: nib.Nifti1Image((np.asarray(one.dataobj) > 0) * np.uint8(2), one.affine)
+        for name, one in pair["levels"].items()
+    }
+    compare(pair, levels=other, over=(2,))
+    assert StudyImages(first).levels("subject", "T2w") == before
+    assert set(before) == {0, 2, 3}
+
+
+def test_levels_off_by_a_rounded_header_are_carried_over(pair):
+    image, mask, levels = phantom()
+    moved = [one.affine.copy() for one in (image, levels)]
+    moved[0][2, 3], moved[1][2, 3] = -300, -299.9985
+    image, mask = (nib.Nifti1Image(np.asarray(one.dataobj), moved[0]) for one in (image, mask))
+    levels = nib.Nifti1Image(np.asarray(levels.dataobj), moved[1])
+    options = {"levels": levels, "cache": False, "progress": False}
+    study = compare_contrasts({"T2w": image}, methods={"given": {"T2w": mask}}, **options)
+    assert study["error"].item() == ""

@@ -70,8 +70,8 @@ def find_discs(
     contrast : str, optional
         Only to refuse a contrast that does not show discs.
     at_least : float
-        Confidence below which the result is refused. 0 returns the best guess: look at it with
-        `plot_discs` and correct it.
+        Confidence below which the result is refused. 0 returns the best guess where at least two
+        discs are in view: look at it with `plot_discs` and correct it.
 
     Returns
     -------
@@ -112,7 +112,8 @@ def find_discs(
         raise DiscsNotFound(
             f"No discs that could be trusted: {doubt}. Give them by hand, as a label image or "
             "{3: (x, y, z), 4: …} in mm; or find them on another image of the session, with C2 "
-            "and the vertebral bodies in view. at_least=0 returns the best guess, to look at."
+            "and the vertebral bodies in view."
+            + (" at_least=0 returns the best guess, to look at." if len(rows) > 1 else "")
         )
     height = C2_SHARE * (rows[0] - rows[min(4, len(rows) - 1)]) / min(4, len(rows) - 1)
     heights = np.array([rows[0] + height * 1.94, rows[0] + height, *rows])

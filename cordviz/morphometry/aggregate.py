@@ -116,7 +116,7 @@ def mean_csa(table: pd.DataFrame, *, levels: Collection[int] = (2, 3)) -> float:
         wanted = [int(level) for level in levels if level == int(level)]
         if isinstance(levels, str) or len(wanted) != len(list(levels)):
             raise ValueError
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"levels must be whole numbers such as (2, 3), got {levels!r}.") from None
     measured = table.loc[table["area_mm2"].notna(), "level"]
     present = sorted({int(level) for level in measured.dropna()})

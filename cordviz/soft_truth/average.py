@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
-from .._validation import check_3d, check_choice, check_same_grid
-from ..images import ImageLike, load_mask, on_grid, read_image, restore, sha256_of
+from .._validation import check_choice, check_finite, check_same_grid
+from ..images import ImageLike, load_mask, on_grid, one_volume, read_image, restore, sha256_of
 from .image_registration import bend, settle
 from .registration import (
     Box,
@@ -34,6 +34,7 @@ from .registration import (
 
 TRANSFORMS = ("rigid", "affine", "shift")
 PLACES = ("images", "masks")
+LEAST_COVER = 1e-3  #: of a voxel by slices that were drawn on, for it to be known
 MARGIN_MM = 8.0  #: kept around the cord, for soft edges, displacements and tiles of figures
 
 
@@ -146,7 +147,8 @@ def average_soft_truth(
     -----
     After Bédard et al. 2025, Medical Image Analysis (arXiv 2310.15402). Motion along the cord is
     left as the headers have it, since cord sections hardly differ over a few millimetres. Where
-    most raters are off to one side, so is the soft truth. Slices that no contrast covers are 0.
+    most raters are off to one side, so is the soft truth. Slices that no contrast covers are 0, and
+    so are those of a contrast that lie outside the field of view of the reference, even in part.
 
     Examples
     --------
@@ -193,7 +195,7 @@ def average_soft_truth(
         soft[box.slices] = _ratio(total, covered)
         known = np.zeros(len(space.seen), np.float32)
         _, _, along = box.slices
-        known[along] = covered.max(axis=(0, 1)) > 1e-3
+        known[along] = covered.max(axis=(0, 1)) > LEAST_COVER
         made = {
             "Method": "average_soft_truth",
             "Reference": reference,
@@ -240,10 +242,13 @@ def _session(
         )
     check_choice(reference, tuple(hard_masks), "reference")
     masks = {name: load_mask(mask, name=f"{name} mask") for name, mask in hard_masks.items()}
-    scans = {name: read_image(images[name], name=f"{name} image") for name in masks}
-    for name, scan in scans.items():
-        check_3d(scan.shape, f"{name} image")
-        check_same_grid(masks[name], scan, f"{name} mask", f"{name} image")
+    scans = {}
+    for name, mask in masks.items():
+        scan = read_image(images[name], name=f"{name} image")
+        check_same_grid(mask, scan, f"{name} mask", f"{name} image")
+        data = one_volume(scan, name=f"{name} image")
+        check_finite(data, f"{name} image")
+        scans[name] = on_grid(data, scan)
     return masks, scans
 
 
@@ -261,11 +266,19 @@ def _carry_back(
     soft: np.ndarray, known: np.ndarray, link: Link, space: Space, box: Box
 ) -> tuple[np.ndarray, Warp]:
     """Soft truth of the reference on the voxels of a contrast (RAS), and how the two lie."""
-    native = link.native
+    native, last = link.native, len(known) - 1
+
+    def there(points: np.ndarray) -> np.ndarray:  # the outer halves of the first and last slice
+        at = link.to_reference(points)
+        at[2] = np.where(np.abs(at[2] - last / 2) <= last / 2 + 0.5, at[2].clip(0, last), at[2])
+        return at
+
     part = _box(native, [(soft, link.to_native)])
-    values, weight = pull([soft, known], link.to_reference, part, points_per_voxel(link.header))
+    values, weight = pull([soft, known], there, part, points_per_voxel(link.header))
     data = np.zeros(native.data.shape, np.float32)
-    data[part.slices] = _ratio(values, weight)
+    # what leaves the reference's field of view would keep a part of its section
+    whole = ~((native.data[part.slices] > 0) & (weight < LEAST_COVER)).any(axis=(0, 1))
+    data[part.slices] = _ratio(values, weight) * whole
     warp = Warp(
         displacements(link.to_native, space.affine, native.affine, box),
         displacements(link.to_reference, native.affine, space.affine, part),
@@ -284,7 +297,7 @@ def _box(space: Space, volumes: list[tuple[np.ndarray, Any]]) -> Box:
 
 def _ratio(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Values over weight in [0, 1], 0 where there is no weight."""
-    quotient = np.divide(values, weight, out=np.zeros_like(values), where=weight > 1e-3)
+    quotient = np.divide(values, weight, out=np.zeros_like(values), where=weight > LEAST_COVER)
     return np.clip(quotient, 0, 1)
 
 

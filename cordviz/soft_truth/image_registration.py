@@ -68,7 +68,13 @@ def bend(link: Link, image: Nifti1Image, onto: Nifti1Image, cord: np.ndarray, bo
     method.SetMetricSamplingPercentage(SAMPLED, seed=1)
     method.SetOptimizerAsLBFGSB(numberOfIterations=ITERATIONS)
     method.SetInitialTransform(spline, inPlace=True)
-    method.Execute(fixed, moving)
+    try:
+        method.Execute(fixed, moving)
+    except RuntimeError as error:
+        raise ValueError(
+            "An image and that of the reference show nothing in common around the cord that could "
+            "drive a deformation. Look at them, or pass deform=False."
+        ) from error
     domain = fixed.GetSize(), fixed.GetOrigin(), fixed.GetSpacing()
     fit = sitk.TransformToDisplacementField(spline, sitk.sitkVectorFloat64, *domain)
     there = _held(sitk.GetArrayFromImage(fit).T, cord, size)

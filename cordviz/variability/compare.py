@@ -76,7 +76,8 @@ def compare_contrasts(
         ``csa_hard_mm2`` (cut at 0.5, same centreline), ``truth_mm2``, ``n_slices`` measured and
         ``n_missing`` within the levels, ``told_contrast``, ``error`` (why an image has no area),
         ``note`` (warnings), ``seconds``, ``mask`` (file in the cache), ``image_sha256`` (of the
-        file, or of voxels and affine), ``method_sha256`` (of code and weights), ``version``.
+        file, or of voxels and affine), ``method_sha256`` (of code and weights),
+        ``levels_sha256``, ``version``.
 
     Raises
     ------

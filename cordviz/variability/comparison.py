@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._files import write_file
+from .._series import bvals_beside
 from .._version import __version__
 from ..contrasts import closest_contrast
 from ..images import load_mask, read_image, reorient, save_mask, sha256_of, spacing_mm, voxels
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
 _AREAS = ("csa_mm2", "csa_hard_mm2", "truth_mm2", "n_slices", "n_missing")
+_HASHES = ("image_sha256", "method_sha256", "levels_sha256")
 #: Methods that are not told the contrast.
 AGNOSTIC = ("agnostic",)
 #: What a mask and a row depend on besides their input: a changed method never meets old results.
@@ -62,18 +64,18 @@ def _result(
     row: dict[str, Any] = {"subject": item.subject, "contrast": item.contrast, "method": method}
     row |= dict.fromkeys(_AREAS, np.nan)
     row |= {"told_contrast": told, "error": "", "note": "", "seconds": np.nan, "mask": ""}
-    row |= {"image_sha256": "", "method_sha256": "", "version": __version__}
+    row |= dict.fromkeys(_HASHES, "") | {"version": __version__}
     slices, file, mask_file = None, None, None
     try:
         if over is not None and item.levels is None:
             raise ValueError(item.levels_error or "The vertebral levels are unknown.")
         row["image_sha256"] = image_hash = hash_of(item.image, item)
         row["method_sha256"] = method_hash = _method_hash(method, item)
-        key = digest(image_hash, method, told, method_hash)
+        row["levels_sha256"] = levels_hash = hash_of(item.levels, item)
         if cache:
-            inputs = [hash_of(value, item) for value in (item.levels, item.truth)]
-            code = code_hash(*_MEASURE, *_OWN)
-            file = cache / f"{digest(key, *inputs, repr(over), code)}.json"
+            key = digest(image_hash, *_reduction(item), method, told, method_hash)
+            inputs = levels_hash, _truth_hash(item), repr(over), code_hash(*_MEASURE, *_OWN)
+            file = cache / f"{digest(key, *inputs)}.json"
             mask_file = cache / f"{key}.nii.gz"
             if file.is_file():
                 stored = json.loads(file.read_text(encoding="utf-8"))
@@ -128,12 +130,12 @@ def measure_mask(mask: Nifti1Image, item: Item) -> pd.DataFrame:
     slope = np.tan(np.radians(table[["angle_AP_deg", "angle_RL_deg"]].fillna(0))) ** 2
     count = (voxels(las) >= 0.5).sum(axis=(0, 1))
     area = count * pixel[0] * pixel[1] / np.sqrt(1 + slope.sum(axis=1))
-    table.insert(3, "area_hard_mm2", area.where(table["area_mm2"].notna()))
+    table.insert(3, "area_hard_mm2", area.where(count > 0))
     return table
 
 
 def _areas(table: pd.DataFrame, over: Any) -> dict[str, float]:
-    """Means over the slices of the levels, the same slices for soft and hard."""
+    """Means over the slices of the levels; hard areas are of those that reach one half."""
     rows = table[table["area_mm2"].notna()] if over is None else table[table["level"].isin(over)]
     csa = rows["area_mm2"].mean() if over is None else mean_csa(table, levels=over)
     measured = int(rows["area_mm2"].notna().sum())
@@ -146,10 +148,29 @@ def _true_area(item: Item, over: Any) -> tuple[float, str]:
     """Mean area of the truth, NaN where there is none or it cannot be measured, and why."""
     if item.truth is None:
         return np.nan, ""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            table = measure_mask(item.given(item.truth, "truth"), item)
+            area = _areas(table, over)["csa_mm2"]
+        except (ValueError, TypeError, OSError) as error:
+            return np.nan, f"No true area: {error}"
+    return area, " ".join(f"Truth: {warning.message}" for warning in caught)
+
+
+def _truth_hash(item: Item) -> str:
     try:
-        return _areas(measure_mask(item.given(item.truth, "truth"), item), over)["csa_mm2"], ""
-    except ValueError as error:
-        return np.nan, f"No true area: {error}"
+        return hash_of(item.truth, item)
+    except OSError:  # its area will be unknown; that of the image is not
+        return "missing"
+
+
+def _reduction(item: Item) -> list[str]:
+    """What a 4-D image's one volume depends on, besides its voxels."""
+    if item.reduction != "dwi":
+        return [item.reduction]
+    bvals = item.bvals or bvals_beside(item.opened.get_filename())
+    return [item.reduction, hash_of(bvals, item) if bvals and Path(bvals).is_file() else ""]
 
 
 def hash_of(value: Any, item: Item) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
-from .._validation import check_choice, check_same_grid
+from .._validation import AFFINE_TOLERANCE_MM, check_choice, check_same_grid
 from ..contrasts import contrast_family
 from ..datasets import Session, load_sessions
 from ..images import load_image, load_mask, read_image, resample_to
@@ -59,10 +59,16 @@ class Item:
     @cached_property
     def loaded(self) -> Nifti1Image:
         """The image in 3-D."""
-        if len(self.opened.shape) < 4 or self.opened.shape[3] == 1:
+        if not self.reduction:
             return load_image(self.opened)
-        reduce = _REDUCE.get(contrast_family(self.contrast).contrast, "mean")
-        return load_image(self.opened, reduce=reduce, bvals=self.bvals)
+        return load_image(self.opened, reduce=self.reduction, bvals=self.bvals)
+
+    @property
+    def reduction(self) -> str:
+        """How the image is made 3-D; empty where it is."""
+        if len(self.opened.shape) < 4 or self.opened.shape[3] == 1:
+            return ""
+        return _REDUCE.get(contrast_family(self.contrast).contrast, "mean")
 
     @cached_property
     def level_map(self) -> Nifti1Image | None:
@@ -70,8 +76,8 @@ class Item:
         if self.levels is None:
             return None
         levels = read_image(made(self.levels), name="level map")
-        same = levels.shape == self.opened.shape[:3] and np.allclose(
-            levels.affine, self.opened.affine, atol=1e-3
+        same = levels.shape[:3] == self.opened.shape[:3] and np.allclose(
+            levels.affine, self.opened.affine, rtol=0, atol=AFFINE_TOLERANCE_MM
         )
         return levels if same else resample_to(levels, self.opened, interpolation="nearest")
 
@@ -118,6 +124,10 @@ def read_items(
     for item in items:
         if levels is not None:
             item.levels = find(levels, item)
+            item.levels_error = (
+                f"levels= has no map for {item.contrast} of {item.subject}; pass one image for all "
+                "contrasts, or one for each."
+            )
         if truth is not None:
             item.truth = find(truth, item)
     return items

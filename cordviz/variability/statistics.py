@@ -51,7 +51,11 @@ def complete_cases(
     rows = study[study["contrast"].isin(names)]
     if rows.duplicated(["subject", "contrast", "method"]).any():
         raise ValueError("Some subject has two rows of the same contrast and method.")
+    every = pd.MultiIndex.from_product(
+        [rows["method"].unique(), names], names=["method", "contrast"]
+    )
     wide = rows.pivot(index="subject", columns=["method", "contrast"], values=value)
+    wide = wide.reindex(columns=every)
     whole = wide.index[wide.notna().all(axis=1)]
     people, lost = rows["subject"].nunique(), wide.isna().sum()
     if not len(whole):

@@ -18,9 +18,9 @@ from .sessions import Item, read_items
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
-#: Images of studies of this process, by the fingerprints of image and method in their rows: the
-#: same image may have other masks in another study. References, no copies.
-_KNOWN: OrderedDict[tuple[str, str], Item] = OrderedDict()
+#: Images of studies of this process, by the fingerprints in their rows: the same image may have
+#: other masks and levels in another study. References, no copies.
+_KNOWN: OrderedDict[tuple[str, ...], Item] = OrderedDict()
 KNOWN_AT_MOST = 5000
 
 
@@ -34,8 +34,9 @@ def remember(item: Item, rows: Iterable[Mapping[Any, Any]]) -> None:
         _KNOWN.popitem(last=False)
 
 
-def _fingerprint(row: Mapping[Any, Any]) -> tuple[str, str]:
-    return str(row.get("image_sha256") or ""), str(row.get("method_sha256") or "")
+def _fingerprint(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    hashes = (row.get(f"{what}_sha256") for what in ("image", "method", "levels"))
+    return tuple(value if isinstance(value, str) else "" for value in hashes)  # NaN: of a CSV file
 
 
 class StudyImages:
