@@ -21,6 +21,7 @@ from .plots.study_panels import RATER
 from .plots.style import cycled
 from .plots.tiles import CordView
 from .segmentation import METHODS
+from .variability.auto_levels import FOUND
 from .variability.sessions import Item
 from .variability.statistics import AREAS, FEWEST
 from .variability.summary import Variability, mean_sd, subjects_needed
@@ -99,7 +100,8 @@ def areas(summary: Variability | None, why: str) -> str:
 def statistics(summary: Variability | None) -> str:
     if summary is None:
         return ""
-    sizes = _plain(subjects_needed(summary, atrophy_percent=5))
+    tested = summary.by_method["n_subjects"].max() >= FEWEST
+    sizes = _plain(subjects_needed(summary, atrophy_percent=5)) if tested else "<p>–</p>"
     return (
         f"<h2>Statistics</h2>{_by_method(summary.by_method)}"
         f"<h3>Contrast by contrast</h3>{_plain(summary.by_contrast)}"
@@ -196,7 +198,14 @@ def methods_text(study: pd.DataFrame, over: Any, summary: Variability | None) ->
     where = "all slices of each mask."
     if over is not None:
         where = f"the slices of {' and '.join(map(level_name, over))}. Levels came from one "
-        where += "reference per subject, the same for all methods, never from the prediction."
+        where += "reference per subject, the same for all methods, "
+        found = study["note"].astype(str).str.contains(FOUND, regex=False)
+        where += (
+            f"{'in part ' if not found.all() else ''}from discs found automatically along the "
+            "agnostic mask of the image that the notes name."
+            if found.any()
+            else "never from the prediction."
+        )
     parts = [
         f"The spinal cord was segmented with cordviz {__version__}: {own}." if own else "",
         f"Masks that existed already: {given}." if given else "",

@@ -87,17 +87,19 @@ def write_report(
             if len(table := getattr(summary, name)):  # one method has no pairs
                 tables[name] = table
         tables["table"] = summary.table.reset_index()
-        figures = _figures(study, slices)
+        figures = _figures(study, slices, over)
     pngs, why_no_png = png_figures(figures) if png else ({}, None)
     files: dict[str, str | bytes] = {
         **{f"{k}.csv": t.to_csv(index=False, float_format=DIGITS) for k, t in tables.items()},
         **{f"{k}.html": fig.to_html(include_plotlyjs=True) for k, fig in figures.items()},
         **{f"{k}.png": picture for k, picture in pngs.items()},
     }
-    _clear(out, [*files, "csa_sct.csv"])
+    sct = _sct_rows(slices, over)
+    _clear(out, [*files, *(["csa_sct.csv"] if sct is not None else [])])
     for name, content in files.items():
         write_file(out / name, content)
-    _save_sct(slices, over, out / "csa_sct.csv")
+    if sct is not None:
+        save_rows(sct, out / "csa_sct.csv")
     body = [
         f"<h1>{html.escape(title)}</h1>",
         what(study, over),
@@ -123,9 +125,11 @@ def _clear(out: Path, names: list[str]) -> None:
     write_file(record, json.dumps(names))
 
 
-def _figures(study: pd.DataFrame, slices: pd.DataFrame) -> dict[str, go.Figure]:
+def _figures(study: pd.DataFrame, slices: pd.DataFrame, over: Any) -> dict[str, go.Figure]:
     """Figures by the name of their file; ``layout.meta`` is what the report says below each."""
-    every = plot_csa_by_contrast(study, paired=True, published=True)
+    near = over is not None and set(over) == {2, 3}  # as published areas are
+    note = "Means over all slices of each mask, whatever it covers." if over is None else None
+    every = plot_csa_by_contrast(study, paired=True, published=near, note=note)
     every.layout.meta = "CSA by contrast and method; a line joins the areas of a person."
     figures = {"csa_by_contrast": every}
     contrasts = set(study["contrast"])
@@ -144,18 +148,17 @@ def _figures(study: pd.DataFrame, slices: pd.DataFrame) -> dict[str, go.Figure]:
     return figures
 
 
-def _save_sct(slices: pd.DataFrame, over: Any, path: Path) -> None:
+def _sct_rows(slices: pd.DataFrame, over: Any) -> pd.DataFrame | None:
     """One row per mask, in the columns of SCT, as its -append makes them."""
     import pandas as pd
 
-    if slices.empty:
-        return
     rows = []
+    if slices.empty:
+        return None
     for key, table in slices.groupby(["subject", "contrast", "method"], sort=False):
         wanted = table if over is None else table[table["level"].isin(over)]
         if wanted["area_mm2"].notna().any():
             mean = aggregate_shape(wanted, by="slices")
             mean.attrs["mask"] = "_".join(str(part) for part in key)
             rows.append(sct_rows(mean))
-    if rows:
-        save_rows(pd.concat(rows), path)
+    return pd.concat(rows) if rows else None

@@ -11,8 +11,9 @@ from nibabel.orientations import axcodes2ornt, ornt_transform
 
 from cordviz.images import load_image, load_mask
 from cordviz.levels import level_name
-from cordviz.plots import plot_csa_profile, plot_segmentation
+from cordviz.plots import plot_contrasts, plot_csa_profile, plot_segmentation
 from cordviz.plots.panels import png_uri
+from cordviz.plots.profile import draw_profile
 from cordviz.plots.tiles import CordView
 
 SPACING = (0.8, 0.6, 2.5)  # RAS, mm
@@ -250,6 +251,17 @@ def test_without_levels_distance_starts_at_the_top():
     assert len(fig.data) == 1  # no norms without levels
 
 
+def test_each_cord_begins_at_the_top_of_its_own_mask():
+    """Of two grids that end elsewhere, and of one, where slices stay side by side."""
+    one = table().drop(columns="level")
+    part = one.assign(area_mm2=np.where(one["slice"] > 5, np.nan, one["area_mm2"]))
+    tables = {"a": one, "b": part}
+    apart = [t.x[np.isfinite(t.y)][0] for t in plot_csa_profile(tables).data]
+    together = [t.x[np.isfinite(t.y)][0] for t in draw_profile(tables, one_grid=True).data]
+    assert apart == [2.5, 2.5]
+    assert together == [2.5, 12.5]
+
+
 def test_tables_share_a_zero_only_if_all_have_the_border():
     fig = plot_csa_profile({"a": table(), "b": table(level=[5, 5, 5, 5, 4, 4, 4, 4])})
     assert "top of the mask" in fig.layout.xaxis.title.text
@@ -342,3 +354,22 @@ def test_real_images_of_any_make_are_shown(shared_data):
         fig = plot_segmentation(image, mask)
         assert len(fig.to_json()) < 300_000
         assert fig.layout.width <= 900.01
+
+
+# Contrasts side by side
+
+
+def test_a_method_has_one_colour_and_a_mm_one_length_in_all_tiles(neck):
+    image, mask, _ = neck
+    half = nib.Nifti1Image(image.get_fdata(dtype="f4")[5:-5], image.affine)
+    small = nib.Nifti1Image(mask.get_fdata(dtype="f4")[5:-5], image.affine)
+    masks = {"T1w": {"propseg": mask, "agnostic": mask}, "T2w": {"agnostic": small}}
+    fig = plot_contrasts({"T1w": image, "T2w": half}, masks)
+    colours = {(t.name, t.colorscale[0][1]) for t in fig.data if t.type == "contour"}
+    assert len(colours) == 2
+    layout = fig.layout
+    px_per_mm = [
+        np.diff(axis.domain)[0] * layout.width / np.diff(axis.range)[0]
+        for axis in (layout.xaxis1, layout.xaxis2)
+    ]
+    assert px_per_mm[0] == pytest.approx(px_per_mm[1])

@@ -276,5 +276,16 @@ def test_a_second_report_leaves_nothing_of_the_first_but_what_is_not_its_own(
     assert (tmp_path / "pairs.csv").is_file()
     write_report(folder, tmp_path, contrasts=["T2w"], **options)
     names = {file.name for file in tmp_path.glob("*.*")}
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "published mean" not in page  # that is of C2–C3
     assert not names & {"pairs.csv", "agreement_T1w_T2w.html"}
     assert {"mine.csv", "study.csv"} <= names
+
+
+def test_the_methods_text_says_where_levels_come_from(folder, tmp_path, no_browser):
+    from cordviz._report_html import methods_text
+    from cordviz.variability.auto_levels import FOUND
+
+    study = pd.DataFrame({"method": ["agnostic"] * 2, "note": ["", f"{FOUND} T2w, confidence 1."]})
+    assert "never from the prediction" in methods_text(study[:1], (2, 3), None)
+    assert "in part from discs found automatically" in methods_text(study, (2, 3), None)

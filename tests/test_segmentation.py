@@ -245,3 +245,8 @@ def test_noise_below_the_coil_is_left_out(shared_data):
     found = reorient(seg).get_fdata().any(axis=(0, 1))
     assert not found[:40].any()
     assert found[60:].all()
+
+
+def test_pixels_too_coarse_for_an_area_are_told():
+    with pytest.warns(UserWarning, match="3 % at 2 mm, 10 % at 4 mm"):
+        propseg(phantom(spacing=(3.0, 0.8, 2.0)))

@@ -374,6 +374,13 @@ def test_figures_refuse_what_they_cannot_show():
         cv.plot_csa_by_contrast({"T1w": 70})
 
 
+def test_scans_of_one_person_are_told_from_people():
+    wide = people(4)
+    wide.index = ["sub-01_ses-1", "sub-01_ses-2", "sub-01_ses-2_run-2", "sub-02"]
+    assert "scans of 2 people" in cv.summarize_variability(study_of(wide)).text
+    assert "scans of" not in cv.summarize_variability(study_of(people(4))).text
+
+
 def test_a_contrast_that_one_method_lacks_for_all_is_named():
     both = study_of(people(), "agnostic")
     more = both.assign(contrast=both["contrast"].replace("T2w", "DWI"))

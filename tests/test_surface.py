@@ -63,7 +63,10 @@ def test_the_figure_is_coloured_by_area_and_names_levels(tube):
     colours = np.asarray(fig.data[0].surfacecolor)
     assert colours[-3, 0] > 1.3 * colours[3, 0]
     assert sorted(fig.data[1].text) == ["C2", "C3"]
-    assert fig.layout.scene.aspectmode == "data"
+    scene = fig.layout.scene
+    mm = [np.ptp(scene[f"{axis}axis"].range) / scene.aspectratio[axis] for axis in "xyz"]
+    np.testing.assert_allclose(mm, mm[0])  # true to scale
+    assert max(scene.aspectratio[axis] for axis in "xyz") < 2  # in view as a whole
 
 
 def test_another_grid_is_refused(tube):
@@ -156,3 +159,10 @@ def _refusing(real):
         return real(name, *args, **options)
 
     return importing
+
+
+def test_one_slice_has_no_surface(tube):
+    one = tube[1].get_fdata().astype("f4")
+    one[..., one.shape[2] // 2 + 1 :] = one[..., : one.shape[2] // 2] = 0
+    with pytest.raises(ValueError, match="one slice only"):
+        view_3d(tube[0], nib.Nifti1Image(one, tube[1].affine))

@@ -222,6 +222,46 @@ def test_a_folder_brings_levels_from_discs_and_soft_truth(pair, tmp_path):
     assert (study["n_slices"] > 5).all()
 
 
+def test_a_mask_of_cordviz_beside_an_image_is_no_truth(pair, tmp_path):
+    image, mask, levels = phantom()
+    image.to_filename(tmp_path / "sub-01_T2w.nii.gz")
+    options = {"methods": {"given": {"T2w": mask}}, "levels": levels, "progress": False}
+    for method, known in (("agnostic", False), ("average_soft_truth", True)):
+        mask.extra["cordviz"] = {"Method": method}
+        cv.save_mask(mask, tmp_path / "sub-01_T2w_label-SC_softseg.nii.gz")
+        study = compare_contrasts(tmp_path, cache=False, **options)
+        assert study["truth_mm2"].notna().item() is known
+
+
+def test_discs_and_levels_beside_an_image_count_without_a_mask(tmp_path):
+    subject = simulate_subject(seed=7)
+    image, truth = subject.acquire("T2w", fov=(28, 76, 100))
+    stem = str(tmp_path / "sub-01_T2w")
+    image.to_filename(f"{stem}.nii.gz")
+    discs = subject.discs(image)
+    moved = nib.Nifti1Image(
+        np.asarray(discs.dataobj) + (np.asarray(discs.dataobj) > 0), discs.affine
+    )
+    moved.to_filename(f"{stem}_label-discs_dlabel.nii.gz")
+    options = {"methods": {"true": {"T2w": truth}}, "cache": False, "progress": False}
+    options["over"] = (4, 5)
+    study = compare_contrasts(tmp_path, **options)
+    assert study["note"].item() == ""
+    wrong = cv.levels_from_discs(moved, truth)
+    right = compare_contrasts({"T2w": image}, levels=wrong, **options)
+    assert study["csa_mm2"].item() == pytest.approx(right["csa_mm2"].item(), rel=0.01)
+    levels = subject.levels(image)
+    levels.to_filename(f"{stem}_seg_labeled.nii.gz")
+    study = compare_contrasts(tmp_path, **options)
+    given = compare_contrasts({"T2w": image}, levels=levels, **options)
+    assert study["csa_mm2"].item() == given["csa_mm2"].item()
+
+
+def test_levels_as_text_are_refused_before_any_work(pair):
+    with pytest.raises(ValueError, match="over must be whole numbers"):
+        compare(pair, over="C2-C3")
+
+
 def test_a_simulated_study_knows_its_levels_and_truth():
     study = cv.datasets.load_simulated_study(1)
     methods = [simulated_raters(study, convention=name) for name in ("published", "zero")]

@@ -28,6 +28,7 @@ _ATTRIBUTES: dict[str | None, str] = {
     "label-discs_dlabel": "discs",
     "label-discs_desc-warp_dlabel": "discs",
     "labels-disc-manual": "discs",
+    **dict.fromkeys(("seg_labeled", "seg-manual_labeled", "levels", "label-levels"), "levels"),
 }
 _ORDER = ("T1w", "T2w", "T2star", "MT-on", "MT-off", "GRE-T1w", "DWI", "fMRI")
 _REDUCE = {"DWI": "dwi", "fMRI": "mean"}
@@ -126,8 +127,9 @@ def load_sessions(folder: str | os.PathLike[str]) -> dict[str, Session]:
     folder : path
         Searched with all its subfolders for images ``sub-01_T2w.nii.gz`` (suffixes T1w, T2w,
         T2star, T2starw, dwi, bold; MTS with ``mt-on``, ``acq-MToff``, ``flip-2`` …) and for files
-        that add ``_seg``, ``_label-SC_seg``, ``_label-SC_softseg``, ``_gmseg`` or
-        ``_label-discs_dlabel`` to an image's name. Other files are ignored.
+        that add ``_seg``, ``_label-SC_seg``, ``_label-SC_softseg``, ``_gmseg``,
+        ``_label-discs_dlabel`` or ``_seg_labeled`` (levels, as SCT names them) to an image's name.
+        Other files are ignored.
 
     Returns
     -------

@@ -112,12 +112,7 @@ def mean_csa(table: pd.DataFrame, *, levels: Collection[int] = (2, 3)) -> float:
     80.0
     """
     _check_table(table)
-    try:
-        wanted = [int(level) for level in levels if level == int(level)]
-        if isinstance(levels, str) or len(wanted) != len(list(levels)):
-            raise ValueError
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"levels must be whole numbers such as (2, 3), got {levels!r}.") from None
+    wanted = whole_levels(levels)
     measured = table.loc[table["area_mm2"].notna(), "level"]
     present = sorted({int(level) for level in measured.dropna()})
     missing = [level for level in wanted if level not in present]
@@ -136,6 +131,17 @@ def mean_csa(table: pd.DataFrame, *, levels: Collection[int] = (2, 3)) -> float:
             stacklevel=2,
         )
     return float(area.mean())
+
+
+def whole_levels(levels: Collection[int], name: str = "levels") -> list[int]:
+    """Refuse levels that are no whole numbers."""
+    try:
+        wanted = [int(level) for level in levels if level == int(level)]
+        if isinstance(levels, str) or len(wanted) != len(list(levels)):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} must be whole numbers such as (2, 3), got {levels!r}.") from None
+    return wanted
 
 
 def _check_table(table: pd.DataFrame) -> None:

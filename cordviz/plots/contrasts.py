@@ -12,7 +12,7 @@ from ..contrasts import shown_name
 from ..images import ImageLike
 from .inputs import load_masked
 from .panels import add_panel, blank_page, mark_first_tile, on_page, scale_bar, write
-from .style import PAGE
+from .style import PAGE, cycled
 from .tiles import CordView
 
 if TYPE_CHECKING:
@@ -97,16 +97,20 @@ def plot_contrasts(
     size = max(32 + per_row * (tile + GAP) - GAP, 320), bottom + 34
     place = {"orientation": "h", "x": 16 / size[0], "y": 1 - (top - 30) / size[1]}
     fig = blank_page(*size, title=title, showlegend=legend, legend=place)
-    named_once: set[str | None] = set()
-    for number, (name, view) in enumerate(views.items()):
-        row, column = divmod(number, per_row)
-        left, above = 16 + column * (tile + GAP), top + HEAD + row * (HEAD + tile + GAP)
+    shown = {}
+    for name, view in views.items():
         z = heights[name]
         k = view.slices[len(z) // 2 if at_mm is None else int(np.abs(z - at_mm).argmin())]
-        picture = view.mosaic([int(k)], 1)
+        shown[name] = view.mosaic([int(k)], 1)
+    scale = tile / max(side for picture in shown.values() for side in picture.size_mm)
+    colours = cycled(dict.fromkeys(mask for view in views.values() for mask in view.masks))
+    named_once: set[str | None] = set()
+    for number, (name, picture) in enumerate(shown.items()):
+        row, column = divmod(number, per_row)
+        left, above = 16 + column * (tile + GAP), top + HEAD + row * (HEAD + tile + GAP)
         start = len(fig.data)
-        scale = tile / max(picture.size_mm)
-        add_panel(fig, picture, number + 1, (left, above, scale))
+        x, y = ((tile - side * scale) / 2 for side in picture.size_mm)
+        add_panel(fig, picture, number + 1, (left + x, above + y, scale), colours)
         for line in fig.data[start + 1 :]:
             line.visible = contours
             line.showlegend = legend and line.name not in named_once

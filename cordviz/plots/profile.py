@@ -10,7 +10,7 @@ import numpy as np
 
 from .._validation import check_choice
 from ..levels import level_name
-from .style import AXIS, FONT, LINE_COLOURS, VALUE_AXIS, WHITE
+from .style import AXIS, FONT, HUES, VALUE_AXIS, WHITE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +67,18 @@ def plot_csa_profile(
     >>> [float(x) for x in fig.data[-1].x]
     [-7.5, -2.5, 2.5, 7.5]
     """
+    return draw_profile(table, norms=norms, sex=sex, title=title)
+
+
+def draw_profile(
+    table: pd.DataFrame | Mapping[str, pd.DataFrame],
+    *,
+    norms: bool = True,
+    sex: str | None = None,
+    title: str | None = None,
+    one_grid: bool = False,
+) -> go.Figure:
+    """Draw `plot_csa_profile`; masks on `one_grid` keep their slices side by side."""
     import plotly.graph_objects as go
 
     group = "all" if sex is None else sex
@@ -80,12 +92,16 @@ def plot_csa_profile(
         for curve in curves.values():
             edges = curve["x_mm"] - curve["length_mm"] / 2
             curve["x_mm"] -= edges[curve["level"] == 3].min()
+    else:
+        tops = {name: _top(curve) for name, curve in curves.items()}
+        for name, curve in curves.items():
+            curve["x_mm"] -= min(tops.values()) if one_grid else tops[name]
     bands = _bands_of(next(iter(curves.values())))
     fig = go.Figure()
     if norms and bands:
         _add_norms(fig, bands, group)
     for number, (name, curve) in enumerate(curves.items()):
-        _add_curve(fig, curve, name, LINE_COLOURS[number % len(LINE_COLOURS)])
+        _add_curve(fig, curve, name, HUES[number % len(HUES)])
     _mark_bands(fig, bands)
     zero = "C2–C3 border" if at_border else "top of the mask"
     fig.update_layout(
@@ -104,7 +120,7 @@ def plot_csa_profile(
 
 
 def _profile(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Slices from superior to inferior, x_mm below the top."""
+    """Slices from superior to inferior, x_mm below the upper end of the table."""
     import pandas as pd
 
     if not isinstance(table, pd.DataFrame):
@@ -134,6 +150,12 @@ def _profile(table: pd.DataFrame, name: str) -> pd.DataFrame:
             "sd_mm2": every.get("area_sd_mm2", np.nan),
         }
     )
+
+
+def _top(curve: pd.DataFrame) -> float:
+    """Upper edge of the first slice with an area, mm."""
+    first = curve[curve["area_mm2"].notna()].iloc[0]
+    return float(first["x_mm"] - first["length_mm"] / 2)
 
 
 def _bands_of(curve: pd.DataFrame) -> dict[int, tuple[float, float]]:

@@ -18,7 +18,7 @@ from .study_panels import (
     footnote,
     method_panels,
 )
-from .style import INK, LINE_COLOURS, PAGE
+from .style import HUES, INK, LINE_COLOURS, PAGE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,7 +161,7 @@ def plot_agreement(
     for number, (method, place) in enumerate(zip(methods, places, strict=True)):
         one = kept[kept["method"] == method]
         wide = one.pivot(index="subject", columns="contrast", values=AREAS[area])
-        colour = LINE_COLOURS[number % len(LINE_COLOURS)]
+        colour = HUES[number % len(HUES)]
         limits.append(add_differences(fig, wide[list(contrasts)], colour, place))
     first, second = map(shown_name, contrasts)
     low, high = min(low for low, _ in limits), max(high for _, high in limits)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..segmentation import METHODS
 from .style import AXIS, FAINT, FONT, INK, VALUE_AXIS, WHITE, faded, signed
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ def add_pairs(fig: go.Figure, wide: pd.DataFrame, place: dict[str, Any]) -> None
 
 def add_published(fig: go.Figure, contrasts: list[str], method: str, place: dict[str, Any]) -> None:
     """Published mean and SD as hollow ghosts at the left of each contrast."""
+    if method not in METHODS:  # of other masks nothing is published
+        return
     kind = PUBLISHED["agnostic" if method == "agnostic" else "specific"]
     known = [(at - 0.45, *kind[name]) for at, name in enumerate(contrasts) if name in kind]
     if not known:

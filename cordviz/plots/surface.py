@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ANGLES = 48
 STEP_MM = 0.1  #: along a ray from the centre to the edge
 REACH_MM = 15.0  #: a ray ends here; no cord is as wide
+LONGEST = 1.6  #: side of the scene, in plotly's unit, that fits into view
 COLOURS = "Viridis"  #: told apart by colour-blind readers, and dark to light in grey print
 
 
@@ -79,6 +80,8 @@ def cord_surface(seg: ImageLike, *, levels: ImageLike | None = None) -> Surface:
     data, affine = mask_in_las(seg)
     data = np.asarray(data, np.float32)
     slices, centres, _ = slice_centres(data)
+    if len(slices) < 2:
+        raise ValueError("The mask has one slice only: there is no surface to see in 3-D.")
     angle = np.linspace(0, 2 * np.pi, ANGLES + 1)
     ray_mm = np.arange(0, REACH_MM, STEP_MM)
     direction = (
@@ -178,6 +181,10 @@ def plot_3d(
             showlegend=False,
         )
     axis = {"showbackground": False, "gridcolor": "#DFE4E8", "zeroline": False, "nticks": 4}
+    shown = np.concatenate([surface.points_mm.reshape(-1, 3), *(point[None] for point, _ in names)])
+    low_mm, high_mm = shown.min(axis=0) - 2, shown.max(axis=0) + 2
+    size = (high_mm - low_mm) / (high_mm - low_mm).max() * LONGEST
+    ranges = [{"range": pair} for pair in zip(low_mm.tolist(), high_mm.tolist(), strict=True)]
     fig.update_layout(
         width=620,
         height=640 + 40 * (title is not None),
@@ -185,10 +192,11 @@ def plot_3d(
         title={"text": title, "x": 0.04},
         font={**FONT, "size": 12},
         scene={
-            "aspectmode": "data",
-            "xaxis": {**axis, "title": {"text": "left − right + (mm)"}},
-            "yaxis": {**axis, "title": {"text": "back − front + (mm)"}},
-            "zaxis": {**axis, "title": {"text": "up (mm)"}, "nticks": 8},
+            "aspectmode": "manual",  # true to scale, and a long cord in view as a whole
+            "aspectratio": dict(zip("xyz", size.tolist(), strict=True)),
+            "xaxis": {**axis, **ranges[0], "title": {"text": "left − right + (mm)"}},
+            "yaxis": {**axis, **ranges[1], "title": {"text": "back − front + (mm)"}},
+            "zaxis": {**axis, **ranges[2], "title": {"text": "up (mm)"}, "nticks": 8},
             "camera": {
                 "eye": {"x": 1.5, "y": 1.3, "z": 0.4},
                 "projection": {"type": "orthographic"},

@@ -27,6 +27,7 @@ from ..images import (
 
 METHODS = ("agnostic", "deepseg", "propseg")
 LEAST_EXTENT_MM = 15.0
+COARSE_MM = 1.9  # of a pixel: two real T2w images averaged to 2 mm lost 3 % of the area, 4 mm 10 %
 WEIGHTS = Path(__file__).parent / "weights"
 
 
@@ -139,6 +140,7 @@ def segment_cord(
         **model,
         "Contrast": family,
         "Threshold": threshold,
+        **({} if hints is None else {"Hints": _words_of(centerline, seed_mm)}),
         "Source": {"File": file and Path(file).name, "SHA256": sha256_of(img)},
     }
 
@@ -151,12 +153,29 @@ def segment_cord(
     return back(fraction), back(sd, Quantity="standard deviation")
 
 
+def _words_of(centerline: ImageLike | None, seed_mm: tuple[float, ...] | None) -> dict[str, Any]:
+    """Hints, for the sidecar."""
+    told: dict[str, Any] = {}
+    if centerline is not None:
+        told["Centerline"] = sha256_of(load_mask(centerline, name="centerline"))
+    if seed_mm is not None:
+        told["SeedMm"] = [float(v) for v in seed_mm]
+    return told
+
+
 def _check_extent(ras: Nifti1Image) -> None:
     extent = np.array(ras.shape[:2]) * spacing_mm(ras)[:2]
     if extent.min() < LEAST_EXTENT_MM:
         raise ValueError(
             f"The axial slices are only {extent[0]:g} × {extent[1]:g} mm; at least "
             f"{LEAST_EXTENT_MM:g} mm each way are needed to see the cord and its surround."
+        )
+    if (pixel := spacing_mm(ras)[:2]).max() > COARSE_MM:
+        warnings.warn(
+            f"The axial slices have pixels of {pixel[0]:.2g} × {pixel[1]:.2g} mm. Areas come out "
+            "too small on such: by about 3 % at 2 mm, 10 % at 4 mm. Take an image with finer ones "
+            "(of a sagittal scan, thinner slices).",
+            stacklevel=3,
         )
 
 

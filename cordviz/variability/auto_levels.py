@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
 SHOW_DISCS = ("t2w", "t2", "t1w", "t1")  #: names of contrasts, the best first
+FOUND = "Levels from discs found on"  #: how notes of such levels start
 _CODE = ("segmentation/**/*.py", "segmentation/weights/agnostic.*", "discs/*.py")
 _MORE = ("data/discs.*", "levels.py", "centerline.py", "images.py")
 
@@ -56,7 +57,7 @@ def _find(items: list[Item], cache: Path | None) -> tuple[Any, str]:
         except (ValueError, TypeError, OSError) as error:
             reasons.append(f"{item.contrast}: {' '.join(str(error).split())}")
             continue
-        words = f"Levels from discs found on {item.contrast}, confidence {confidence:.2f}."
+        words = f"{FOUND} {item.contrast}, confidence {confidence:.2f}."
         return levels, words
     why = " ".join(reasons) or "there is no T1w or T2w image to find discs on."
     return None, f"The vertebral levels are unknown: {why} Pass levels=."

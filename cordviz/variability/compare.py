@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .._validation import check_choice
 from ..contrasts import closest_contrast
 from ..datasets import cache_dir
+from ..morphometry.aggregate import whole_levels
 from ..segmentation import METHODS
 from .auto_levels import fill_levels
 from .comparison import AGNOSTIC, Result, compare_image
@@ -127,6 +128,8 @@ def compare_images(
 
     if over is not None and not isinstance(over, Collection):
         raise TypeError(f"over must be levels, such as (2, 3), or None; got {over!r}.")
+    if over is not None:
+        over = whole_levels(over, "over")
     items = read_items(session, levels=levels, truth=truth, contrasts=contrasts)
     names = _methods(methods, items)
     folder = _cache_folder(cache)

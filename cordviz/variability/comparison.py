@@ -185,9 +185,8 @@ def hash_of(value: Any, item: Item) -> str:
     if isinstance(value, Derived):
         files = [hash_of(word, item) for word in value.args if isinstance(word, Path)]
         words = [word for word in value.args if isinstance(word, str)]
-        return digest(
-            value.func.__qualname__, code_hash(*_OWN), *files, *words, repr(value.keywords)
-        )
+        code = code_hash(*_OWN, *_SEGMENT, "segmentation/weights/agnostic.*")
+        return digest(value.func.__qualname__, code, *files, *words, repr(value.keywords))
     return sha256_of(item.opened if value is item.image else read_image(made(value)))
 
 

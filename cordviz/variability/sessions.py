@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,11 +14,13 @@ from typing import Any
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
+from .._files import stem_of
 from .._validation import AFFINE_TOLERANCE_MM, check_choice, check_same_grid
 from ..contrasts import contrast_family
 from ..datasets import Session, load_sessions
 from ..images import load_image, load_mask, read_image, resample_to
 from ..levels import levels_from_discs
+from ..segmentation import METHODS, segment_cord
 
 _REDUCE = {"dwi": "dwi", "t2s": "rms"}  # how a 4-D image of a family becomes 3-D; others: mean
 
@@ -174,7 +177,7 @@ def _items(name: str, session: Any) -> list[Item]:
     if isinstance(session, Session):
         levels, images = _reference_levels(session), session.images or session.masks
         return [
-            Item(name, c, image, levels, session.soft_masks.get(c), session.bvals.get(c))
+            Item(name, c, image, levels, _truth_of(session, c), session.bvals.get(c))
             for c, image in images.items()
         ]
     if hasattr(session, "truth"):  # a simulated subject
@@ -191,6 +194,20 @@ def _items(name: str, session: Any) -> list[Item]:
     return [Item(name, str(contrast), image) for contrast, image in session.items()]
 
 
+def _truth_of(session: Session, contrast: str) -> Path | None:
+    """The soft mask beside an image, unless `segment_cord` made it: an answer is no truth."""
+    mask = session.soft_masks.get(contrast)
+    if mask is None:
+        return None
+    try:
+        sidecar = mask.with_name(f"{stem_of(mask)}.json").read_text(encoding="utf-8")
+        made = json.loads(sidecar)["GeneratedBy"][0]
+        own = made["Name"] == "cordviz" and made["Method"] in METHODS
+    except (OSError, ValueError, LookupError, TypeError):  # no such sidecar
+        own = False
+    return None if own else mask
+
+
 def _reference_levels(session: Session) -> Any:
     """Levels of one image of a session for all others: T2w where it has any."""
     for contrast in sorted([*session.levels, *session.discs], key=lambda name: name != "T2w"):
@@ -199,4 +216,11 @@ def _reference_levels(session: Session) -> Any:
         mask = session.masks.get(contrast) or session.soft_masks.get(contrast)
         if mask:
             return Derived(levels_from_discs, session.discs[contrast], mask)
+        if image := session.images.get(contrast):
+            return Derived(_levels_on_image, session.discs[contrast], image)
     return None
+
+
+def _levels_on_image(discs: Path, image: Path) -> Nifti1Image:
+    """Levels along the cord that the network sees, where nobody has drawn it."""
+    return levels_from_discs(discs, segment_cord(image, progress=False))

@@ -32,6 +32,10 @@ def people_for(d: float, power: float, alpha: float, design: str) -> float:
     return float(np.ceil(test.solve_power(min(d, 5.0), alpha=alpha, power=power)))
 
 
+#: What the names of `load_sessions` add for another session or run of a person.
+_AGAIN = r"(_ses-[^_]+)?(_run-\d+)?$"
+
+
 def complete_cases(
     study: pd.DataFrame, value: str, contrasts: Iterable[str] | None = None
 ) -> tuple[pd.DataFrame, str]:
@@ -71,7 +75,13 @@ def complete_cases(
         ignore_index=True,
     )
     why = "" if len(whole) == people else " (the others lack a contrast under some method)"
-    return kept, f"{len(whole)} of {people} subjects kept{why}."
+    told = f"{len(whole)} of {people} subjects kept{why}."
+    if (persons := whole.astype(str).str.replace(_AGAIN, "", regex=True).nunique()) < len(whole):
+        told += (
+            f" These are scans of {persons} people: repeats of one person are not independent, "
+            "so tests and SDs over subjects promise too much."
+        )
+    return kept, told
 
 
 def across(wide: pd.DataFrame) -> dict[str, Any]:

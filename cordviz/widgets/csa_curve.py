@@ -10,7 +10,7 @@ import traitlets as t
 from .._validation import check_threshold
 from ..images import on_grid, voxels
 from ..morphometry import measure_shape
-from ..plots import plot_csa_profile
+from ..plots.profile import draw_profile
 from ..plots.style import HUES, cycled
 from .charts import page_figure, plotly_code
 from .slice_viewer import source
@@ -74,7 +74,7 @@ class CsaCurve(anywidget.AnyWidget):
                 base[shown] = hues[name], hard
                 tables[shown] = self._table(name, self.threshold if hard else None)
         self.tables = tables
-        fig = plot_csa_profile(tables, norms=self.norms, sex=self._sex)
+        fig = draw_profile(tables, norms=self.norms, sex=self._sex, one_grid=True)
         for trace in fig.data:
             if trace.legendgroup in base:
                 trace.line.color, hard = base[trace.legendgroup]
