@@ -250,3 +250,10 @@ def test_noise_below_the_coil_is_left_out(shared_data):
 def test_pixels_too_coarse_for_an_area_are_told():
     with pytest.warns(UserWarning, match="3 % at 2 mm, 10 % at 4 mm"):
         propseg(phantom(spacing=(3.0, 0.8, 2.0)))
+
+
+def test_hints_are_told_in_the_sidecar():
+    image = phantom()
+    seg = propseg(image, seed_mm=(0.0, 0.0, 35.0))
+    assert seg.extra["cordviz"]["Hints"] == {"SeedMm": [0.0, 0.0, 35.0]}
+    assert "Hints" not in propseg(image).extra["cordviz"]

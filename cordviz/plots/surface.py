@@ -180,7 +180,7 @@ def plot_3d(
             hoverinfo="skip",
             showlegend=False,
         )
-    axis = {"showbackground": False, "gridcolor": "#DFE4E8", "zeroline": False, "nticks": 4}
+    axis = {"showbackground": False, "gridcolor": "#DFE4E8", "zeroline": False, "nticks": 3}
     shown = np.concatenate([surface.points_mm.reshape(-1, 3), *(point[None] for point, _ in names)])
     low_mm, high_mm = shown.min(axis=0) - 2, shown.max(axis=0) + 2
     size = (high_mm - low_mm) / (high_mm - low_mm).max() * LONGEST
@@ -194,8 +194,8 @@ def plot_3d(
         scene={
             "aspectmode": "manual",  # true to scale, and a long cord in view as a whole
             "aspectratio": dict(zip("xyz", size.tolist(), strict=True)),
-            "xaxis": {**axis, **ranges[0], "title": {"text": "left − right + (mm)"}},
-            "yaxis": {**axis, **ranges[1], "title": {"text": "back − front + (mm)"}},
+            "xaxis": {**axis, **ranges[0], "title": {"text": "right (mm)"}},
+            "yaxis": {**axis, **ranges[1], "title": {"text": "front (mm)"}},
             "zaxis": {**axis, **ranges[2], "title": {"text": "up (mm)"}, "nticks": 8},
             "camera": {
                 "eye": {"x": 1.5, "y": 1.3, "z": 0.4},
