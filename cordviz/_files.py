@@ -9,6 +9,11 @@ from pathlib import Path
 from uuid import uuid4
 
 
+def at_home(path: str | os.PathLike[str]) -> Path:
+    """Path whose leading ``~`` is the user's folder; that of a user who is unknown stays."""
+    return Path(os.path.expanduser(path))
+
+
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path that takes the place of `path` when the block succeeds.
@@ -17,7 +22,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     look at the extension behave, and the final rename is atomic. If the block raises, nothing
     is left behind and an older file at `path` stays as it was.
     """
-    target = Path(path)
+    target = at_home(path)
     folder = target.parent
     if not folder.is_dir():
         raise FileNotFoundError(f"The folder {folder} does not exist; create it first.")
@@ -36,7 +41,7 @@ def write_file(path: str | os.PathLike[str], content: str | bytes) -> Path:
     """Write a whole file, text as UTF-8, or nothing."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-    return Path(path)
+    return at_home(path)
 
 
 def stem_of(image: str | os.PathLike[str]) -> str:

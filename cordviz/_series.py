@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ._files import stem_of
+from ._files import at_home, stem_of
 
 #: b-values as a file or a list, in s/mm².
 BValues = str | os.PathLike[str] | Sequence[float]
@@ -70,10 +70,11 @@ def _read_bvals(bvals: BValues | None, file: str | None) -> np.ndarray:
             )
         bvals = beside
     if isinstance(bvals, (str, os.PathLike)):
-        if not Path(bvals).is_file():
-            raise FileNotFoundError(f"There is no b-value file at {bvals}.")
+        path = at_home(bvals)
+        if not path.is_file():
+            raise FileNotFoundError(f"There is no b-value file at {path}.")
         try:
-            bvals = [float(word) for word in Path(bvals).read_text().split()]
+            bvals = [float(word) for word in path.read_text().split()]
         except ValueError as error:
-            raise ValueError(f"{bvals} is not a list of numbers: {error}.") from error
+            raise ValueError(f"{path} is not a list of numbers: {error}.") from error
     return np.asarray(bvals, dtype=float).ravel()

@@ -13,10 +13,11 @@ from typing import Any, cast
 import nibabel as nib
 import numpy as np
 from nibabel.affines import voxel_sizes
+from nibabel.filebasedimages import ImageFileError
 from nibabel.nifti1 import Nifti1Image
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 
-from ._files import atomic_path, stem_of
+from ._files import at_home, atomic_path, stem_of
 from ._series import BValues, reduce_series
 from ._validation import check_3d, check_image, check_mask, check_spatial, clean_mask
 from ._version import __version__
@@ -47,7 +48,9 @@ def read_image(image: ImageLike, *, name: str = "image") -> Nifti1Image:
     if isinstance(image, nib.nifti1.Nifti1Pair):
         img = image
     elif isinstance(image, (str, os.PathLike)):
-        path = Path(image)
+        path = at_home(image)
+        if path.is_dir():
+            raise ValueError(f"{path} is a folder; give a NIfTI file (DICOM: run dcm2niix first).")
         if not path.is_file():
             raise FileNotFoundError(f"There is no {name} at {path}.")
         try:
@@ -147,6 +150,7 @@ def load_image(
     loaded = on_grid(data, img)
     if file := img.get_filename():
         loaded.set_filename(file)  # for provenance: sidecars name it
+        _doubt_mask(data)  # of a file only: an array in memory may be drawn for a figure
     return loaded
 
 
@@ -243,7 +247,7 @@ def save_mask(seg: Nifti1Image, path: str | os.PathLike[str]) -> Path:
     >>> cv.save_mask(seg, tempfile.mkdtemp() + "/sub-01_T2w_seg.nii.gz").name
     'sub-01_T2w_seg.nii.gz'
     """
-    target = Path(path)
+    target = at_home(path)
     stem = stem_of(target)
     if not target.name.endswith((".nii", ".nii.gz")) or not stem:
         raise ValueError(f"A mask is saved as .nii or .nii.gz, got {target.name!r}.")
@@ -256,7 +260,7 @@ def save_mask(seg: Nifti1Image, path: str | os.PathLike[str]) -> Path:
     sidecar = {
         "GeneratedBy": [{"Name": "cordviz", "Version": __version__, **made}],
         "SpatialReference": "orig",
-        "Type": "hard mask" if hard else "soft mask",
+        "Type": made.get("Quantity", "hard mask" if hard else "soft mask"),
         "SHA256": sha256_of(img),
     }
     with (
@@ -275,8 +279,20 @@ def _to_codes(img: Nifti1Image, codes: str) -> np.ndarray:
     return ornt_transform(io_orientation(img.affine), axcodes2ornt(codes))
 
 
+def _doubt_mask(data: np.ndarray) -> None:
+    """Warn of an image that is black and white."""
+    low, high = data.min(), data.max()
+    if low == 0 and ((data == low) | (data == high)).all():
+        warnings.warn(
+            f"The image has two values only, 0 and {high:g}: is this a mask? Give the MR image.",
+            stacklevel=3,
+        )
+
+
 def _unreadable(path: Any, name: str, error: BaseException) -> str:
+    other = " Convert other formats to .nii or .nii.gz first (DICOM: dcm2niix)."
     return (
         f"The {name} {path} cannot be read: it is truncated, corrupt or not NIfTI "
         f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'})."
+        + (other if isinstance(error, ImageFileError) else "")
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._export import png_figures
-from ._files import write_file
+from ._files import at_home, write_file
 from ._report_html import (
     STYLE,
     areas,
@@ -69,7 +69,7 @@ def write_report(
     """
     from joblib.externals.loky import get_reusable_executor
 
-    out = Path(folder)
+    out = at_home(folder)
     options = {**options, "cache": out / "cache", "progress": progress}
     items, results = compare_images(session, **options)
     get_reusable_executor().shutdown()  # idle workers would hold half a gigabyte each

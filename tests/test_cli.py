@@ -1,6 +1,7 @@
 """The command line writes whole files or nothing, and answers bad input with one plain line."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,9 @@ import pandas as pd
 import pytest
 
 import cordviz
-from cordviz import _export
+from cordviz import _export, report
+from cordviz.cli import files, main, notebooks
 from cordviz.cli import image as image_commands
-from cordviz.cli import main, notebooks
 from cordviz.morphometry import measure_shape
 
 
@@ -114,7 +115,8 @@ def test_measure_options_reach_the_measurement(run, neck):
 
 def test_measure_without_levels_says_no_csa(run, neck):
     code, out, err = run("measure", neck / "truth.nii.gz", "-o", "t.csv")
-    assert (code, out, err) == (0, "", [])
+    assert (code, err) == (0, [])
+    assert out == "t.csv: a row per slice; no CSA at C2–C3 without --discs or --levels.\n"
 
 
 def test_measure_says_which_levels_it_found_when_c2c3_is_not_among_them(run, neck, low_discs):
@@ -171,6 +173,52 @@ def test_segment_reduces_4d_images_as_told(run, neck):
         Path("m.nii").unlink()
 
 
+PROPSEG = "--method", "propseg", "--contrast", "t2", "--quiet"
+
+
+def test_segment_replaces_only_what_cordviz_wrote_unless_told_to(run, neck):
+    image, other = neck / "sub-1_T2w.nii.gz", neck / "truth.nii.gz"
+    Path("hand_seg.nii.gz").write_bytes(other.read_bytes())
+    Path("scan.json").write_text('{"EchoTime": 0.1}')
+    Path("words.json").write_text("no JSON")
+    for name, there in (
+        ("hand_seg.nii.gz", "hand_seg.nii.gz"),
+        ("scan.nii", "scan.json"),
+        ("words.nii", "words.json"),
+    ):
+        before = Path(there).read_bytes()
+        code, _, (line,) = run("segment", image, *PROPSEG, "-o", name)
+        assert code == 2
+        assert f"{there} is there already" in line
+        assert "-o" in line
+        assert "--force" in line
+        assert Path(there).read_bytes() == before
+    assert run("segment", image, *PROPSEG, "-o", "hand_seg.nii.gz", "--force")[0] == 0
+    assert run("segment", image, *PROPSEG, "-o", "hand_seg.nii.gz")[0] == 0  # its own by now
+
+
+def test_segment_is_pointed_at_the_cord(run, neck):
+    image, line = neck / "sub-1_T2w.nii.gz", neck / "truth.nii.gz"
+    truth = nib.load(line)
+    middle = np.argwhere(truth.get_fdata() > 0.9).mean(axis=0)
+    seed = truth.affine[:3] @ [*middle, 1]
+    for hint in (("--seed-mm", *seed), ("--centerline", line)):
+        code, _, err = run("segment", image, *PROPSEG, *hint, "-o", "m.nii.gz")
+        assert (code, err) == (0, [])
+    code, _, (line,) = run("segment", image, *PROPSEG, "--seed-mm", -999, 0, 0, "-o", "m.nii.gz")
+    assert code == 2
+    assert "--seed-mm (-999.0, 0.0, 0.0) lies outside" in line
+
+
+def test_a_tilde_is_the_users_folder(run, neck, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "in.nii.gz").write_bytes((neck / "sub-1_T2w.nii.gz").read_bytes())
+    assert run("segment", "~/in.nii.gz", *PROPSEG, "--output=~/out.nii.gz")[0] == 0
+    assert {path.name for path in tmp_path.glob("out.*")} == {"out.nii.gz", "out.json"}
+    assert run("demo", "~/no.nii", "-o", "~/deep/demo")[0] == 2
+    assert not list(Path().iterdir())
+
+
 # Demo
 
 
@@ -195,6 +243,8 @@ def test_demo_writes_mask_table_and_figures_and_says_the_true_area(run):
 
 def test_demo_writes_png_figures_with_a_browser_and_says_why_not_without(run, neck, monkeypatch):
     _, out, _ = run("demo", neck / "sub-1_T2w.nii.gz", "-o", "with", "-q")
+    assert "discs found automatically, confidence" in out
+    assert csa_of(out) > 30
     if "No PNG figures" not in out:
         for path in Path("with").glob("*.png"):
             assert path.read_bytes().startswith(b"\x89PNG")
@@ -202,7 +252,6 @@ def test_demo_writes_png_figures_with_a_browser_and_says_why_not_without(run, ne
     monkeypatch.setattr(_export, "installed", lambda module: False)
     code, out, _ = run("demo", neck / "sub-1_T2w.nii.gz", "-o", "without", "-q")
     assert code == 0
-    assert "not measured, the levels are unknown (give --discs)" in out
     assert 'kaleido is not installed (pip install "cordviz[lab]")' in out
     assert len(list(Path("without").glob("*.html"))) == 2
 
@@ -226,6 +275,17 @@ def test_demo_with_discs_of_other_levels_does_not_ask_for_discs(run, neck, low_d
     assert "give --discs" not in out
 
 
+def test_demo_that_finds_no_discs_says_how_to_mark_them(run, neck, monkeypatch):
+    monkeypatch.setattr(image_commands, "png_figures", lambda figures: ({}, "not asked for"))
+    Path("scan.nii.gz").write_bytes((neck / "sub-1_T2w.nii.gz").read_bytes())
+    code, out, _ = run("demo", "scan.nii.gz", "-q")
+    assert code == 0
+    assert "Levels: unknown. The contrast 'scan' is unknown.\n" in out
+    assert 'view = cv.label_discs("scan.nii.gz")' in out
+    assert 'view.save_labels("scan_label-discs_dlabel.nii.gz"); then give --discs.' in out
+    assert "C2–C3 CSA: not measured, the levels are unknown.\n" in out
+
+
 def test_demo_reduces_4d_images_as_told(run, neck, monkeypatch):
     monkeypatch.setattr(image_commands, "png_figures", lambda figures: ({}, "not asked for"))
     img = nib.load(neck / "sub-1_T2w.nii.gz")
@@ -235,6 +295,49 @@ def test_demo_reduces_4d_images_as_told(run, neck, monkeypatch):
     options = "--method", "propseg", "--reduce", "1", "-o", "out", "-q"
     assert run("demo", "series_T2w.nii.gz", *options)[0] == 0
     assert nib.load("out/series_T2w_label-SC_softseg.nii.gz").shape == data.shape
+
+
+# Compare
+
+
+@pytest.fixture
+def masks(neck):
+    """A folder with two masks of one person and their levels."""
+    Path("bids").mkdir()
+    for contrast in ("T2w", "T2star"):
+        stem = f"bids/sub-1_{contrast}"
+        Path(f"{stem}.nii.gz").write_bytes((neck / "sub-1_T2w.nii.gz").read_bytes())
+        Path(f"{stem}_seg.nii.gz").write_bytes((neck / "truth.nii.gz").read_bytes())
+    return "bids", "--levels", neck / "levels.nii.gz", "--jobs", "1", "-q", "-o", "out"
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(report, "png_figures", lambda figures: ({}, "not asked for"))
+
+
+def test_compare_takes_words_with_blanks_and_contrasts_as_figures_write_them(run, masks, quick):
+    words = "--methods", "masks, ", "--contrasts", "T2*w, T2w"
+    assert run("compare", *masks, *words)[::2] == (0, [])
+    assert pd.read_csv("out/study.csv")["contrast"].tolist() == ["T2star", "T2w"]
+
+
+def test_compare_says_how_many_measurements_failed(run, masks, quick):
+    Path("bids/sub-1_T2w_seg.nii.gz").write_text("broken")
+    code, out, err = run("compare", *masks, "--methods", "masks")
+    assert (code, out) == (0, "out/report.html\n")
+    assert err == ["1 of 2 measurements failed: see out/study.csv"]
+    code, _, err = run("compare", *masks, "--methods", "masks", "--contrasts", "T2w")
+    assert code == 2
+    assert err == ["cordviz: error: 1 of 1 measurements failed: see out/study.csv"]
+
+
+def test_compare_without_levels_names_the_options_and_leaves_no_folder(run, masks):
+    words = "--contrasts", "T2star", "--methods", "masks", "--jobs", "1", "-o", "deep/out"
+    code, _, (line,) = run("compare", "bids", *words)
+    assert code == 2
+    assert "Give --levels, or discs beside the image. Or --all-slices averages every" in line
+    assert not Path("deep").exists()
 
 
 # Lab
@@ -293,13 +396,21 @@ BAD = {
     "missing image": (("segment", "no.nii", "--contrast", "t2"), "no image at no.nii"),
     "not NIfTI": (("segment", "text.nii", "--contrast", "t2"), "not NIfTI"),
     "2-D": (("segment", "flat.nii", "--contrast", "t2"), "3-D image, got 2-D"),
-    "4-D": (("segment", "four.nii", "--contrast", "t2"), "reduce='mean'"),
+    "4-D": (
+        ("segment", "four.nii", "--contrast", "t2"),
+        "with --reduce mean for fMRI, 'rms' for echoes, 'dwi' with --bvals FILE for",
+    ),
+    "a folder": (("segment", "folder"), "is a folder; give a NIfTI file (DICOM: run dcm2niix"),
+    "DICOM": (("segment", "scan.dcm"), "or .nii.gz first (DICOM: dcm2niix)"),
+    "centreline": (("segment", "ok.nii", "--centerline", "no.nii"), "'no.nii' does not exist"),
+    "no cord": (("segment", "ok.nii"), "with --centerline or --seed-mm."),
     "constant": (("segment", "constant.nii", "--contrast", "t2"), "constant"),
     "NaN": (("segment", "nan.nii", "--contrast", "t2"), "NaN"),
     "unknown contrast": (("segment", "ok.nii", "--contrast", "xyzzy"), "'xyzzy' is unknown"),
-    "absent contrast": (("segment", "ok.nii", "--method", "propseg"), "told the contrast"),
+    "absent contrast": (("segment", "ok.nii", "--method", "propseg"), "Give --contrast"),
     "misspelt method": (("segment", "ok.nii", "--method", "propsegg"), "propseg"),
     "no recipe": (("train", "nothing"), "smoke"),
+    "bad recipe": (("train", "text.nii"), "text.nii is not a recipe in TOML: "),
     "no images to train on": (("train", "agnostic"), "--real"),
     "threshold 1": (("segment", "ok.nii", "--contrast", "t2", "--threshold", "1"), "between 0"),
     "threshold word": (("segment", "ok.nii", "--threshold", "half"), "'half' is not a valid"),
@@ -313,7 +424,7 @@ BAD = {
     ),
     "no b-values": (
         ("segment", "four.nii", "--contrast", "t2", "--reduce", "dwi"),
-        "needs the b-values",
+        "--reduce dwi needs the b-values: give --bvals FILE",
     ),
     "mask name": (("segment", "ok.nii", "--contrast", "t2", "-o", "m.png"), "end in .nii"),
     "no folder": (("segment", "ok.nii", "--contrast", "t2", "-o", "a/m.nii"), "does not exist"),
@@ -325,14 +436,20 @@ BAD = {
     "table name": (("measure", "mask.nii", "-o", "t.xlsx"), "end in .csv"),
     "per level of nothing": (("measure", "mask.nii", "--per", "level"), "--discs or --levels"),
     "per vertebra": (("measure", "mask.nii", "--per", "vertebra"), "not one of"),
-    "both": (("measure", "mask.nii", "--discs", "a.nii", "--levels", "b.nii"), "not both"),
+    "both": (("measure", "mask.nii", "--discs", "ok.nii", "--levels", "ok.nii"), "not both"),
     "missing levels": (("measure", "mask.nii", "--levels", "no.nii"), "no.nii"),
     "other grid": (("measure", "mask.nii", "--levels", "small.nii"), "shape"),
     "demo of nothing": (("demo", "no_T2w.nii"), "no image at no_T2w.nii"),
     "demo of what": (("demo", "ok.nii", "--method", "propseg"), "'ok' is unknown"),
     "demo contrast alone": (("demo", "--contrast", "t2"), "need an IMAGE"),
     "demo reduction alone": (("demo", "--reduce", "mean"), "need an IMAGE"),
-    "demo 4-D": (("demo", "four.nii"), "reduce='mean'"),
+    "demo seed alone": (("demo", "--seed-mm", "1", "-2", "3"), "need an IMAGE"),
+    "demo 4-D": (("demo", "four.nii"), "--reduce mean"),
+    "no levels": (("compare", ".", "--levels", "2-3", "-o", "out"), "'2-3' does not exist"),
+    "misspelt masks": (
+        ("compare", ".", "--methods", "agnostic, maks", "-o", "out"),
+        "agnostic, deepseg, propseg, masks, raters; got 'maks'. Did you mean 'masks'?",
+    ),
     "raters of people": (
         ("compare", ".", "--methods", "raters", "-o", "out"),
         "raters need --simulated",
@@ -364,7 +481,9 @@ def test_bad_input_gets_code_2_one_line_and_nothing_written(case, run):
         "small": mask[1:],
     }.items():
         nib.Nifti1Image(voxels, np.eye(4)).to_filename(f"{name}.nii")
-    Path("text.nii").write_text("no image")
+    for name in ("text.nii", "scan.dcm"):
+        Path(name).write_text("no image")
+    Path("folder").mkdir()
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
     args, says = BAD[case]
     code, out, err = run(*args)
@@ -374,6 +493,28 @@ def test_bad_input_gets_code_2_one_line_and_nothing_written(case, run):
     assert err[0].startswith("cordviz: error: ")
     assert says in err[0]
     assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("args", "option"),
+    [
+        (("demo", "-o", "closed/out"), "-o"),
+        (("compare", "--simulated", "1", "-o", "closed/out"), "-o"),
+        (("train", "smoke", "-o", "closed/out"), "-o"),
+        (("train", "smoke", "-o", "out", "--cache", "closed"), "--cache"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(run, monkeypatch, args, option):
+    Path("closed").mkdir()
+    readable = os.access
+    monkeypatch.setattr(
+        files.os, "access",
+        lambda path, mode: readable(path, mode) and not (path == Path("closed") and mode & os.W_OK),
+    )  # fmt: skip
+    code, out, (line,) = run(*args)
+    assert (code, out) == (2, "")
+    assert line.endswith(f"The folder closed cannot be written to; choose another with {option}.")
+    assert [path.name for path in Path().iterdir()] == ["closed"]
 
 
 def test_the_process_itself_ends_with_code_2_and_one_line(tmp_path):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
-from cordviz import load_image, save_mask
-from cordviz._files import atomic_path
+from cordviz import load_image, measure_shape, save_mask, save_sct_csv
+from cordviz._files import atomic_path, write_file
 from cordviz._validation import check_same_grid, check_threshold
 from cordviz.images import (
     load_mask,
@@ -250,6 +250,25 @@ def test_another_format_says_how_to_convert(numbers, tmp_path):
         load_image(tmp_path / "x.mgz")
 
 
+@pytest.mark.parametrize("name", ["x.dcm", "x.png", "x"])
+def test_a_picture_or_dicom_says_how_to_convert(name, tmp_path):
+    (tmp_path / name).write_bytes(b"picture" * 100)
+    with pytest.raises(ValueError, match=r"not NIfTI .* Convert .*dcm2niix"):
+        load_image(tmp_path / name)
+
+
+def test_a_folder_is_no_image(tmp_path):
+    with pytest.raises(ValueError, match=r"is a folder; .*dcm2niix"):
+        load_image(tmp_path)
+
+
+@pytest.mark.parametrize("white", [1, 255])
+def test_a_mask_in_place_of_an_image_is_doubted(white, numbers, tmp_path):
+    image_of(((numbers > 100) * white).astype("u1")).to_filename(tmp_path / "x_seg.nii.gz")
+    with pytest.warns(UserWarning, match=f"0 and {white}: is this a mask"):
+        load_image(tmp_path / "x_seg.nii.gz")
+
+
 @pytest.mark.parametrize("thing", [None, 3, np.zeros((3, 3, 3)), {"a": 1}])
 def test_what_is_neither_path_nor_image_is_a_type_error(thing):
     with pytest.raises(TypeError, match="path or a nibabel NIfTI image, got"):
@@ -370,6 +389,12 @@ def test_the_sidecar_says_how_the_mask_was_made(numbers, tmp_path):
     assert sidecar["SHA256"] == sha256_of(nib.load(path))
 
 
+def test_a_standard_deviation_is_called_so_in_its_sidecar(numbers, tmp_path):
+    extra = {"cordviz": {"Quantity": "standard deviation"}}
+    save_mask(on_grid(numbers / 1000, image_of(numbers), extra=extra), tmp_path / "sd.nii")
+    assert json.loads((tmp_path / "sd.json").read_text())["Type"] == "standard deviation"
+
+
 def test_a_soft_mask_stored_in_integers_stays_soft_to_its_sidecar(tmp_path):
     scaled = nib.Nifti1Image(np.full((4, 4, 4), 0.5, np.float32), np.eye(4))
     scaled.set_data_dtype(np.uint8)
@@ -393,6 +418,15 @@ def test_a_mask_is_saved_as_nifti_only(name, numbers, tmp_path):
     with pytest.raises(ValueError, match=r"saved as \.nii or \.nii\.gz"):
         save_mask(seg, tmp_path / name)
     assert not any(tmp_path.glob("mask*"))
+
+
+def test_a_table_is_saved_as_csv_only(tmp_path):
+    seg = np.zeros((9, 9, 5), np.uint8)
+    seg[3:6, 3:6] = 1
+    table = measure_shape(image_of(seg))
+    with pytest.raises(ValueError, match=r"saved as \.csv, got 't1w\.nii\.gz'"):
+        save_sct_csv(table, tmp_path / "t1w.nii.gz")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_bad_mask_is_not_saved(numbers, tmp_path):
@@ -425,6 +459,15 @@ def test_a_write_into_nowhere_says_so(tmp_path):
         pass
     with pytest.raises(ValueError, match="is a folder"), atomic_path(tmp_path):
         pass
+
+
+def test_a_tilde_is_the_users_folder(numbers, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    mask = image_of((numbers > 100).astype("u1"))
+    assert save_mask(mask, "~/seg.nii.gz") == tmp_path / "seg.nii.gz"
+    assert np.array_equal(voxels(load_mask("~/seg.nii.gz")), voxels(mask))
+    assert write_file("~/t.csv", "a").read_text() == "a"
+    assert {path.name for path in tmp_path.iterdir()} == {"seg.nii.gz", "seg.json", "t.csv"}
 
 
 def test_new_files_get_ordinary_permissions(tmp_path):

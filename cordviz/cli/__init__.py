@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import click
 
@@ -11,6 +12,7 @@ from .._version import __version__
 from .image import demo, measure, segment
 from .notebooks import lab
 from .study import compare, train
+from .words import on_command_line, options_of
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -31,24 +33,26 @@ def main(args: Sequence[str] | None = None) -> int:
     cordviz 0.1.0
     0
     """
+    words = sys.argv[1:] if args is None else list(args)
+    options = options_of(words, cli)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
-            code = cli.main(args, prog_name="cordviz", standalone_mode=False)
+            code = cli.main(words, prog_name="cordviz", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("cordviz: stopped", err=True)
         return 130
     except click.ClickException as error:
-        return _refuse(f"{error.format_message()}{_hint(error)}")
+        return _refuse(f"{error.format_message()}{_hint(error)}", options)
     except (ValueError, TypeError, OSError) as error:
-        return _refuse(str(error) or type(error).__name__)
-    for message in dict.fromkeys(_one_line(str(warning.message)) for warning in caught):
+        return _refuse(str(error) or type(error).__name__, options)
+    for message in dict.fromkeys(on_command_line(str(one.message), options) for one in caught):
         click.echo(f"cordviz: warning: {message}", err=True)
     return code if isinstance(code, int) else 0
 
 
-def _refuse(message: str) -> int:
-    click.echo(f"cordviz: error: {_one_line(message)}", err=True)
+def _refuse(message: str, options: Collection[str]) -> int:
+    click.echo(f"cordviz: error: {on_command_line(message, options)}", err=True)
     return 2
 
 
@@ -56,10 +60,6 @@ def _hint(error: click.ClickException) -> str:
     """Where to read on after a wrong command line."""
     context = getattr(error, "ctx", None)
     return f" See: {context.command_path} --help" if context else ""
-
-
-def _one_line(message: str) -> str:
-    return " ".join(message.split())
 
 
 @click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .._files import at_home, stem_of
+
 if TYPE_CHECKING:
     import pandas as pd
 
-FILE = click.Path(path_type=Path)
+
+class UserPath(click.Path):
+    """A path in which ``~`` is the user's folder, also where no shell saw it (--output=~/x)."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Expand, then check."""
+        return super().convert(at_home(value), param, ctx)
+
+
+FILE = UserPath(path_type=Path)
+THERE = UserPath(exists=True, dir_okay=False, path_type=Path)  # refused before any work
 DIGITS = "%.8g"
 
 
 def segment_quietly(
-    img: Any, method: str | None, contrast: str | None, *, threshold: float | None, quiet: bool
+    img: Any,
+    method: str | None,
+    contrast: str | None,
+    *,
+    threshold: float | None,
+    quiet: bool,
+    centerline: Path | None,
+    seed_mm: tuple[float, float, float] | None,
 ) -> Any:
     """Segment with a progress bar in a terminal only."""
     from ..segmentation import segment_cord
 
-    options: dict[str, Any] = {} if method is None else {"method": method}
+    options: dict[str, Any] = {"centerline": centerline, "seed_mm": seed_mm}
+    if method is not None:
+        options["method"] = method
     progress = not quiet and sys.stderr.isatty()
     return segment_cord(img, contrast=contrast, threshold=threshold, progress=progress, **options)
 
@@ -35,6 +58,30 @@ def known_levels(seg: Any, discs: Path | None, levels: Path | None) -> Any:
     if discs is not None and levels is not None:
         raise click.UsageError("Give --discs or --levels, not both.")
     return levels_from_discs(discs, seg) if discs is not None else levels
+
+
+def levels_found(img: Any, seg: Any, contrast: str) -> tuple[Any, str]:
+    """Levels from discs found on an image, with how sure that is; or None, with the reason."""
+    from ..discs import find_discs
+    from ..levels import levels_from_discs
+
+    try:
+        found = find_discs(img, seg, contrast=contrast)
+        levels = levels_from_discs(found.points_mm, seg)
+    except ValueError as error:  # not sure enough, or a contrast that shows no discs
+        return None, f"Levels: unknown. {str(error).partition('. ')[0].rstrip('.')}."
+    return levels, (
+        f"Levels: from discs found automatically, confidence {found.confidence:.2f}; look at the "
+        "figure, or give --discs."
+    )
+
+
+def how_to_mark(image: Path) -> str:
+    """The line that says how a file for --discs is made."""
+    return (
+        f'To mark discs, in a notebook: view = cv.label_discs("{image}"), click them, '
+        f'view.save_labels("{stem_of(image)}_label-discs_dlabel.nii.gz"); then give --discs.'
+    )
 
 
 def csa_c2c3(table: pd.DataFrame) -> float | None:
@@ -51,7 +98,7 @@ def why_no_csa(table: pd.DataFrame, known: Any) -> str:
     from ..levels import level_name
 
     if known is None:
-        return "C2–C3 CSA: not measured, the levels are unknown (give --discs)."
+        return "C2–C3 CSA: not measured, the levels are unknown."
     found = sorted(table.loc[table["area_mm2"].notna(), "level"].dropna().unique())
     missing = " or ".join(level_name(level) for level in (2, 3) if level not in found)
     names = ", ".join(level_name(int(level)) for level in found) or "none"
@@ -67,12 +114,49 @@ def check_output(output: Path, suffixes: tuple[str, ...], source: Path) -> None:
         raise ValueError(f"-o must end in {' or '.join(suffixes)}, got {output.name!r}.")
     if not output.parent.is_dir():
         raise FileNotFoundError(f"The folder {output.parent} does not exist; create it first.")
-    if not os.access(output.parent, os.W_OK):
-        raise ValueError(
-            f"The folder {output.parent} cannot be written to; choose another with -o."
-        )
+    check_folder(output.parent)
     if output.resolve() == source.resolve():
         raise ValueError(f"-o {output} would replace the input; choose another name.")
+
+
+def check_not_lost(mask: Path) -> None:
+    """Refuse to replace a mask or a sidecar that somebody else made."""
+    sidecar = mask.with_name(f"{stem_of(mask)}.json")
+    there = [file for file in (mask, sidecar) if file.exists()]
+    if there and not _by_cordviz(sidecar):
+        raise ValueError(
+            f"{there[0]} is there already and cordviz did not write it; choose another name with "
+            "-o, or replace it with --force."
+        )
+
+
+def _by_cordviz(sidecar: Path) -> bool:
+    try:
+        made = json.loads(sidecar.read_text(encoding="utf-8"))["GeneratedBy"][0]
+        return bool(made["Name"] == "cordviz")
+    except (OSError, ValueError, LookupError, TypeError):  # none, or of another kind
+        return False
+
+
+def check_folder(folder: Path, option: str = "-o") -> None:
+    """Refuse a folder that cannot be made or written to before any work is done."""
+    there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+    if not there.is_dir():
+        raise ValueError(f"{there} is a file; give the name of a folder.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"The folder {there} cannot be written to; choose another with {option}.")
+
+
+@contextmanager
+def no_empty_folder(folder: Path) -> Iterator[None]:
+    """Remove a folder, and those it is in, where the work made them and left them empty."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    finally:
+        for path in new:
+            with suppress(OSError):  # not empty, or never made
+                path.rmdir()
 
 
 def volume(reduce: str | None) -> str | int | None:

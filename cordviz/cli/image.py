@@ -10,20 +10,35 @@ import click
 from .._export import png_figures
 from .._files import stem_of, write_file
 from ..contrasts import closest_contrast
-from ..images import load_image, load_mask, save_mask
+from ..images import load_image, load_mask, read_image, save_mask
 from .files import (
     DIGITS,
     FILE,
+    THERE,
+    check_folder,
+    check_not_lost,
     check_output,
     csa_c2c3,
+    how_to_mark,
     known_levels,
+    levels_found,
     segment_quietly,
     volume,
     why_no_csa,
 )
 
 REDUCE = click.option("--reduce", help="Of a 4-D image: mean, rms, dwi, or the index of a volume.")
-BVALS = click.option("--bvals", type=FILE, help="b-values for --reduce dwi.")
+BVALS = click.option("--bvals", type=THERE, help="b-values for --reduce dwi.")
+SEED = click.option(
+    "--seed-mm",
+    type=float,
+    nargs=3,
+    metavar="X Y Z",
+    help="A point in the cord (RAS+, mm), where it is not found.",
+)
+CENTERLINE = click.option(
+    "--centerline", type=THERE, help="Mask of the cord's centreline, for the same purpose."
+)
 
 
 @click.command()
@@ -35,7 +50,10 @@ BVALS = click.option("--bvals", type=FILE, help="b-values for --reduce dwi.")
 @click.option("--threshold", type=float, help="Cut the soft mask here, for example 0.5.")
 @REDUCE
 @BVALS
+@SEED
+@CENTERLINE
 @click.option("-o", "--output", type=FILE, help="Default: a name beside the image.")
+@click.option("--force", is_flag=True, help="Replace a mask or sidecar of somebody else.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def segment(
     image: Path,
@@ -44,27 +62,34 @@ def segment(
     threshold: float | None,
     reduce: str | None,
     bvals: Path | None,
+    seed_mm: tuple[float, float, float] | None,
+    centerline: Path | None,
     output: Path | None,
+    force: bool,
     quiet: bool,
 ) -> None:
     """Segment the cord of IMAGE (NIfTI) into a mask, with a JSON sidecar saying how."""
-    if not image.is_file():
-        raise FileNotFoundError(f"There is no image at {image}.")
+    read_image(image)  # what is no image is refused before any work
     suffix = "_label-SC_softseg" if threshold is None else "_seg"
     output = output or image.with_name(f"{stem_of(image)}{suffix}.nii.gz")
     check_output(output, (".nii", ".nii.gz"), image)
+    if not force:
+        check_not_lost(output)
     # a path where one will do: the sidecar then names the file
     source: Any = image
     if reduce is not None or bvals is not None:
         source = load_image(image, reduce=volume(reduce), bvals=bvals)
-    seg = segment_quietly(source, method, contrast, threshold=threshold, quiet=quiet)
+    seg = segment_quietly(
+        source, method, contrast,
+        threshold=threshold, quiet=quiet, centerline=centerline, seed_mm=seed_mm,
+    )  # fmt: skip
     click.echo(str(save_mask(seg, output)))
 
 
 @click.command()
 @click.argument("mask", type=FILE)
-@click.option("--discs", type=FILE, help="Label image of the discs (3 = disc C2/C3).")
-@click.option("--levels", type=FILE, help="Label image of the vertebral levels (2 = C2).")
+@click.option("--discs", type=THERE, help="Label image of the discs (3 = disc C2/C3).")
+@click.option("--levels", type=THERE, help="Label image of the vertebral levels (2 = C2).")
 @click.option("--per", type=click.Choice(["slice", "level"]), default="slice", show_default=True)
 @click.option("--no-angle-correction", is_flag=True, help="Areas as cut, even of a tilted cord.")
 @click.option("--normalize-slices", is_flag=True, help="SCT's arithmetic, for parity.")
@@ -105,15 +130,19 @@ def measure(
         click.echo(f"C2–C3 CSA: {csa:.2f} mm²", err=output is None)
     elif known is not None:
         click.echo(why_no_csa(table, known), err=True)
+    elif output is not None:
+        click.echo(f"{output}: a row per slice; no CSA at C2–C3 without --discs or --levels.")
 
 
 @click.command()
 @click.argument("image", type=FILE, required=False)
 @click.option("--method", default="agnostic", show_default=True, help="Or deepseg or propseg.")
-@click.option("--contrast", help="For those two; by default told from the name of the file.")
-@click.option("--discs", type=FILE, help="Label image of the discs, for levels and C2–C3.")
+@click.option("--contrast", help="For those two and for discs. Default: from the file's name.")
+@click.option("--discs", type=THERE, help="Label image. Default: found on T1w and T2w, if sure.")
 @REDUCE
 @BVALS
+@SEED
+@CENTERLINE
 @click.option("-o", "--output", type=FILE, default=Path("cordviz_demo"), show_default=True)
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def demo(
@@ -123,6 +152,8 @@ def demo(
     discs: Path | None,
     reduce: str | None,
     bvals: Path | None,
+    seed_mm: tuple[float, float, float] | None,
+    centerline: Path | None,
     output: Path,
     quiet: bool,
 ) -> None:
@@ -130,13 +161,14 @@ def demo(
     from ..morphometry import measure_shape
     from ..plots import plot_csa_profile, plot_segmentation
 
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"{output} is a file; give the name of a folder.")
+    check_folder(output)
     source: Any = image
-    truth = None
+    truth, notes = None, []
     if image is None:
-        if any(given is not None for given in (contrast, discs, reduce, bvals)):
-            raise click.UsageError("--contrast, --discs, --reduce and --bvals need an IMAGE.")
+        if any(v is not None for v in (contrast, discs, reduce, bvals, seed_mm, centerline)):
+            raise click.UsageError(
+                "--contrast, --discs, --reduce, --bvals, --seed-mm and --centerline need an IMAGE."
+            )
         from ..simulation import simulate_subject
 
         subject = simulate_subject(seed=0)
@@ -148,10 +180,16 @@ def demo(
         if reduce is not None:
             source = img
         name = title = stem_of(image)
-    if method != "agnostic":
-        contrast = closest_contrast(contrast or name)
-    seg = segment_quietly(source, method, contrast, threshold=None, quiet=quiet)
-    if image is not None:
+    told = contrast or name
+    contrast = None if method == "agnostic" else closest_contrast(told)
+    seg = segment_quietly(
+        source, method, contrast,
+        threshold=None, quiet=quiet, centerline=centerline, seed_mm=seed_mm,
+    )  # fmt: skip
+    if image is not None and discs is None:
+        known, note = levels_found(img, seg, told)
+        notes = [note] if known is not None else [note, how_to_mark(image)]
+    elif image is not None:
         known = known_levels(seg, discs, None)
     table = measure_shape(seg, levels=known)
     by = f"{method} ({contrast})" if contrast else method
@@ -176,6 +214,8 @@ def demo(
         click.echo(str(path))
     if why_no_png:
         click.echo(f"No PNG figures: {why_no_png}. The HTML figures need only a browser.")
+    for note in notes:
+        click.echo(note)
     csa = csa_c2c3(table)
     if csa is None:
         click.echo(why_no_csa(table, known))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .files import FILE
+from .._validation import check_choice
+from ..contrasts import shown_name
+from .files import FILE, THERE, check_folder, no_empty_folder
 
 
 @click.command()
@@ -23,7 +26,7 @@ from .files import FILE
 @click.option("--contrasts", help="Only these, in this order, such as T1w,T2w.")
 @click.option(
     "--levels",
-    type=FILE,
+    type=THERE,
     help="Label image of the levels, if FOLDER holds one session. Default: those or the discs "
     "beside; else found on T2w or T1w.",
 )
@@ -55,6 +58,8 @@ def compare(
 
     Stopped and started again, it goes on where it was.
     """
+    import pandas as pd
+
     from ..datasets import load_sessions, load_simulated_study
     from ..report import write_report
     from ..segmentation import METHODS
@@ -62,15 +67,20 @@ def compare(
 
     if (folder is None) == (simulated is None):
         raise click.UsageError("Give a FOLDER or --simulated.")
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"{output} is a file; give the name of a folder.")
-    names = [name for name in methods.split(",") if name]
-    other, needed = ("masks", "a FOLDER") if folder is None else ("raters", "--simulated")
+    check_folder(output)
+    names = _words(methods)
+    for name in names:
+        check_choice(name, (*METHODS, "masks", "raters"), "--methods")
+    other, needed, fit = "masks", "a FOLDER", "raters"
+    if folder:
+        other, needed, fit = "raters", "--simulated", "masks"
     if other in names:
-        known = ", ".join(METHODS)
+        known = ", ".join((*METHODS, fit))
         raise click.UsageError(f"{other} need {needed}; else methods must be one of {known}.")
     session: Any = load_sessions(folder) if folder else load_simulated_study(simulated or 1)
-    six = None if folder else "T1w,T2w,T2star,MT-on,GRE-T1w,DWI"  # those with published areas
+    six = "" if folder else "T1w,T2w,T2star,MT-on,GRE-T1w,DWI"  # those with published areas
+    written = {shown_name(c): c for one in session.values() for c in one}  # T2*w: T2star
+    wanted = [written.get(word, word) for word in _words(contrasts or six)]
     chosen: list[Any] = []
     for name in names:
         if name == "masks":
@@ -79,19 +89,33 @@ def compare(
             chosen += [simulated_raters(session, convention=c) for c in ("published", "zero")]
         else:
             chosen.append(name)
-    report = write_report(
-        session,
-        output,
-        title=f"CSA across contrasts: {folder.name if folder else f'{simulated} simulated people'}",
-        margin_mm2=margin,
-        methods=chosen,
-        contrasts=shown.split(",") if (shown := contrasts or six) else None,
-        levels=levels,
-        over=None if all_slices else (2, 3),
-        n_jobs=jobs,
-        progress=not quiet and sys.stderr.isatty(),
-    )
+    people = folder.name if folder else f"{simulated} simulated people"
+    with no_empty_folder(output / "cache"):
+        report = write_report(
+            session,
+            output,
+            title=f"CSA across contrasts: {people}",
+            margin_mm2=margin,
+            methods=chosen,
+            contrasts=wanted or None,
+            levels=levels,
+            over=None if all_slices else (2, 3),
+            n_jobs=jobs,
+            progress=not quiet and sys.stderr.isatty(),
+        )
     click.echo(str(report))
+    study = report.with_name("study.csv")
+    failed = pd.read_csv(study)["error"].notna()
+    counted = f"{failed.sum()} of {len(failed)} measurements failed: see {study}"
+    if failed.all():
+        raise click.ClickException(counted)
+    if failed.any():
+        click.echo(counted, err=True)
+
+
+def _words(text: str) -> list[str]:
+    """Words between commas, without blanks around them."""
+    return [word for part in text.split(",") if (word := part.strip())]
 
 
 @click.command()
@@ -121,7 +145,7 @@ def train(
     from ..training.train import find_recipe, read_recipe
     from ..training.train import train as run
 
-    path = find_recipe(recipe)
+    path = find_recipe(os.path.expanduser(recipe))
     settings = read_recipe(path)
     if real is None and any(settings.get(k) for k in ("real", "labels", "spine_generic")):
         raise click.UsageError(f"{path.name} trains on real images: give their folder as --real.")
@@ -131,5 +155,7 @@ def train(
         torch.set_num_threads(threads)
     output = output or Path("training") / path.stem
     cache = cache or cache_dir() / "patches"
+    check_folder(output)
+    check_folder(cache, "--cache")
     run(path, real=real or Path(), cache=cache, out=output, device=device, progress=not quiet)
     click.echo(str(output / "final.pt"))

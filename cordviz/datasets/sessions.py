@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 
 import nibabel as nib
 
+from .._files import at_home
 from .._validation import check_choice
 from ..images import load_image, read_image
 
@@ -158,7 +159,9 @@ def find_sessions(
     folder: str | os.PathLike[str], special: Mapping[str, Place] | None = None
 ) -> dict[str, Session]:
     """Find sessions in a folder; `special` places files that do not follow the BIDS names."""
-    root = Path(folder)
+    root = at_home(folder)
+    if root.is_file():
+        raise ValueError(f"{root} is a file; give the folder that holds the data set.")
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {root}.")
     found = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())

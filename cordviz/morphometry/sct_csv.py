@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._files import write_file
+from .._files import at_home, write_file
 from .._version import __version__
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def save_sct_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     table : pandas.DataFrame
         From `measure_shape` (a row per slice) or `aggregate_shape` (per level, or over slices).
     path : str or Path
-        The file appears whole or not at all. Column "SCT Version" says "cordviz" and its version;
-        DistancePMJ stays empty.
+        Ends in ``.csv``; the file appears whole or not at all. Column "SCT Version" says
+        "cordviz" and its version; DistancePMJ stays empty.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def save_sct_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ValueError
-        Columns missing.
+        Columns missing, or a name that does not end in .csv.
     FileNotFoundError
         The folder does not exist.
 
@@ -66,7 +66,9 @@ def save_sct_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     >>> float(pd.read_csv(path)["MEAN(area)"].mean())
     80.0
     """
-    return save_rows(sct_rows(table), path)
+    if (target := at_home(path)).suffix != ".csv":
+        raise ValueError(f"A table is saved as .csv, got {target.name!r}.")
+    return save_rows(sct_rows(table), target)
 
 
 def save_rows(rows: pd.DataFrame, path: str | os.PathLike[str]) -> Path:

@@ -218,7 +218,8 @@ def _center(
     if certain[best] < LEAST_CERTAINTY:
         raise ValueError(
             "No spinal cord found. Check that the image shows the cord in axial section "
-            "(several cm along it help) and crop it around the spine if the field of view is large."
+            "(several cm along it help) and crop it around the spine if the field of view is "
+            "large, or point at the cord with centerline= or seed_mm=."
         )
     return centers[best], probes, found[best]
 

@@ -197,7 +197,10 @@ def read_recipe(path: Path) -> dict[str, Any]:
 
     Tables replace what they name; a list of tables adds to the one below, an empty one empties it.
     """
-    settings = tomllib.loads(path.read_text())
+    try:
+        settings = tomllib.loads(path.read_text())
+    except ValueError as error:  # no TOML, or not even text
+        raise ValueError(f"{path} is not a recipe in TOML: {error}.") from error
     if base := settings.pop("extends", None):
         below = read_recipe(path.parent / base)
         for key, value in settings.items():
