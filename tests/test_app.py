@@ -1,8 +1,10 @@
 """The app compares what was uploaded, says what is wrong, and leaves no file behind."""
 
+import gc
 import gzip
 import os
 import tempfile
+import weakref
 
 import nibabel as nib
 import numpy as np
@@ -79,6 +81,44 @@ def test_the_view_changes_and_the_old_one_is_closed(app, neck):
     assert [type(view).__name__ for view in seen] == ["CsaView", "SliceViewer", "View3D"]
     assert seen[0].viewer.comm is None
     assert seen[1].comm is None
+
+
+def test_what_is_no_longer_shown_leaves_the_memory(app, neck):
+    give(app, {name: neck[name] for name in ("sub_T2w.nii", "sub_T2w_seg.nii.gz")})
+    app._run()
+    gone = []
+    for name in ("Slices", "3-D", "Area along the cord"):
+        (view,) = app.stage.children
+        held = [view, getattr(getattr(view, "viewer", view), "volume", view)]
+        if scene := getattr(view, "scene", None):
+            held += [scene, *scene.volumes]
+        gone += [weakref.ref(one) for one in held]
+        app.view.value = name
+    upload = app.uploads[1]
+    gone += [weakref.ref(upload), weakref.ref(app.files.children[1])]
+    app._remove(upload)
+    del view, scene, held, upload
+    gc.collect()
+    assert [one() for one in gone if one() is not None] == []
+
+
+def test_the_alert_goes_once_the_reader_has_chosen_what_it_asks_for(app, neck):
+    masks = {f"{name}_seg.nii.gz": neck["sub_T2w_seg.nii.gz"] for name in ("sub_T2w", "other")}
+    images = {f"sub_{name}.nii": neck["sub_T2w.nii"] for name in ("T2w", "T1w")}
+    give(app, images | masks)
+    assert "other_seg.nii.gz: of which image?" in app.message.value
+    (contrast,) = [row.children[2] for row in app.files.children if not row.children[2].value]
+    contrast.value = "T1w"
+    assert (app.uploads[-1].contrast, app.message.value) == ("T1w", "")
+    contrast.value = "T2w"
+    assert "both give the mask of sub_T2w.nii" in app.message.value
+
+
+def test_what_acts_on_a_file_says_on_which(app, neck):
+    give(app, {"sub_T2w.nii": neck["sub_T2w.nii"]})
+    *_, contrast, remove = app.files.children[0].children
+    assert contrast.description == "Contrast of sub_T2w.nii"  # a tooltip names no menu
+    assert remove.tooltip == "Remove sub_T2w.nii"
 
 
 def test_what_goes_wrong_is_said_and_nothing_is_left(app, neck, monkeypatch):

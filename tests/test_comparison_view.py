@@ -11,6 +11,8 @@ import pytest
 
 import cordviz as cv
 from cordviz.variability import study_images
+from cordviz.widgets.comparison_view import DASHES, ComparisonView
+from cordviz.widgets.stills import curve
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,14 @@ def test_curves_and_violins_belong_to_what_is_chosen(study):
     view.methods = ["wide"]
     assert {t["meta"]["method"] for t in view._curves["data"] if t.get("customdata")} == {"wide"}
     assert len([t for t in view._violins["data"] if t.get("text")]) == 2
+
+
+def test_eight_contrasts_have_dashes_of_their_own_on_curves_tiles_and_stills():
+    assert len(set(DASHES)) == 8
+    assert set(DASHES) - {"solid"} == set(curve.DASHES)
+    assert len(set(curve.DASHES.values())) == 7
+    strokes = ComparisonView._esm.split("STROKES = {")[1].split("}")[0]
+    assert [name for name in DASHES if f"{name}: " not in strokes.replace('"', "")] == []
 
 
 def test_hard_masks_are_another_area(study):

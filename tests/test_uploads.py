@@ -141,3 +141,20 @@ def test_what_files_lack_or_contradict_is_said():
     seg.contrast = ""
     assert problem_of([image, seg]) == ""  # there is only one it can be of
     assert "of which image" in problem_of([image, t1w, seg])
+
+
+def test_no_file_silently_replaces_another_of_the_same_image():
+    data = np.zeros((7, 8, 9))
+    data[3, 3] = 1
+    files = [read_upload(f"{name}.nii", nifti()) for name in ("sub_T2w", "sub_T1w")]
+    for one, other, kind in (
+        ("a_T2w_seg", "b_T2w_seg", "mask"),
+        ("a_T2w_levels", "b_T2w_levels", "levels"),
+        ("a_T2w_discs", "b_T2w_discs", "levels"),
+        ("a_T2w_levels", "b_T2w_discs", "levels"),
+    ):
+        first, second = (read_upload(f"{name}.nii", nifti(data)) for name in (one, other))
+        said = problem_of([*files, first, second])
+        assert said.startswith(f"{one}.nii and {other}.nii both give the {kind} of sub_T2w.nii")
+        second.contrast = "T1w"
+        assert problem_of([*files, first, second]) == ""

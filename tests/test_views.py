@@ -19,6 +19,7 @@ from cordviz.levels import levels_from_discs, slice_levels
 from cordviz.morphometry import measure_shape
 from cordviz.plots.volume import Volume
 from cordviz.views import label_discs, view_csa, view_segmentation
+from cordviz.widgets.stills.curve import curve_picture
 
 SPACING = (0.8, 0.6, 2.5)  # RAS, mm
 
@@ -283,6 +284,21 @@ def test_hard_masks_are_measured_at_the_threshold(neck, csa):
     hard = nib.Nifti1Image((neck[1].get_fdata() >= 0.8).astype("u1"), neck[1].affine)
     expected = measure_shape(hard, levels=neck[2])
     np.testing.assert_allclose(csa.curve.tables["a ≥ 0.8"].area_mm2, expected.area_mm2)
+
+
+def test_names_of_many_curves_stand_in_rows_on_the_still(neck):
+    masks = {f"a method of number {n}": neck[1] for n in range(6)}
+    picture = curve_picture(view_csa(neck[0], masks, levels=neck[2]).curve.figure)
+    names = np.asarray(picture)[:46]
+    assert (names[:, :58] == 255).all()  # nothing runs off
+    assert (names[:16, 115:140] == 255).all()  # nor over what the curves are of
+    assert (names[:16, 140:] < 255).any()
+    assert (names[18:30, 140:] < 255).any()
+
+
+def test_a_closed_view_has_no_link_left(csa):
+    csa.close()
+    assert csa._link.comm is None
 
 
 def test_turning_the_angle_correction_off_only_enlarges_areas(csa):

@@ -91,12 +91,12 @@ class App(w.VBox):
         self.view = w.ToggleButtons(options=VIEWS, style={"button_width": "auto"})
         self.stage = w.VBox()
         self._own = w.VBox([self.upload, w.HTML(NAMES), self.files])
-        self._simulated = w.HBox([self.person, self.contrasts])
+        self._simulated = _line(self.person, self.contrasts)
         self._result = w.VBox(
             [
                 self.table,
-                w.HBox([self.report, self.csv]),
-                w.HBox([self.shown, _row("Look at", self.view)], layout={"flex_flow": "row wrap"}),
+                _line(self.report, self.csv),
+                _line(self.shown, _row("Look at", self.view)),
                 self.stage,
             ]
         )
@@ -136,22 +136,33 @@ class App(w.VBox):
 
     def _list(self) -> None:
         """A row for each file: what it is, of which contrast, and away with it."""
-        rows = []
-        for upload in self.uploads:
-            size = " × ".join(map(str, upload.data.shape))
-            shown = f"<b>{html.escape(upload.name)}</b> · {size}"
-            name = w.HTML(shown, layout={"width": "400px"})  # what follows stands in columns
-            role = w.Label(upload.role, layout={"width": "60px"})
-            contrast = w.Dropdown(
-                options=[("contrast?", ""), *((shown_name(c), c) for c in CONTRASTS)],
-                value=upload.contrast,
-                layout={"width": "120px"},
-            )
-            remove = w.Button(description="Remove", layout={"width": "80px"})
-            contrast.observe(lambda change, u=upload: setattr(u, "contrast", change.new), "value")
-            remove.on_click(lambda _, u=upload: self._remove(u))
-            rows.append(w.HBox([name, role, contrast, remove], layout={"align_items": "center"}))
-        self.files.children = rows
+        old, self.files.children = self.files.children, [self._entry(u) for u in self.uploads]
+        for row in old:
+            _close(row)
+        self._say(problem_of(self.uploads))
+
+    def _entry(self, upload: Upload) -> w.HBox:
+        size = " × ".join(map(str, upload.data.shape))
+        shown = f"<b>{html.escape(upload.name)}</b> · {size}"
+        # what follows stands in columns
+        name = w.HTML(shown, layout={"width": "400px", "max_width": "100%"})
+        role = w.Label(upload.role, layout={"width": "60px"})
+        contrast = w.Dropdown(
+            options=[("contrast?", ""), *((shown_name(c), c) for c in CONTRASTS)],
+            value=upload.contrast,
+            description=f"Contrast of {upload.name}",  # for screen readers; no room to show it
+            style={"description_width": "0px"},
+            layout={"width": "128px"},
+        )
+        remove = w.Button(
+            description="Remove", tooltip=f"Remove {upload.name}", layout={"width": "80px"}
+        )
+        contrast.observe(lambda change: self._assign(upload, change.new), "value")
+        remove.on_click(lambda _: self._remove(upload))
+        return _line(name, role, contrast, remove, align_items="center")
+
+    def _assign(self, upload: Upload, contrast: str) -> None:
+        upload.contrast = contrast
         self._say(problem_of(self.uploads))
 
     # Work
@@ -232,8 +243,7 @@ class App(w.VBox):
     def _look(self, _: Any = None) -> None:
         """The chosen view of the chosen contrast; one at a time, as each holds a volume."""
         for old in self.stage.children:
-            for part in (*getattr(old, "children", ()), old):
-                part.close()
+            _close(old)
         contrast = self.shown.value
         if contrast is None:
             self.stage.children = []
@@ -264,7 +274,19 @@ class App(w.VBox):
 def _row(label: str, widget: Any) -> w.HBox:
     """A label beside a widget, where ipywidgets would put it above."""
     beside = {"width": "82px", "justify_content": "flex-end"}
-    return w.HBox([w.Label(label, layout=beside), widget])
+    return _line(w.Label(label, layout=beside), widget)
+
+
+def _line(*widgets: Any, **layout: str) -> w.HBox:
+    """Widgets beside each other, or below where a page is narrow."""
+    return w.HBox(widgets, layout={"flex_flow": "row wrap", **layout})
+
+
+def _close(widget: Any) -> None:
+    """Close a widget and all that is in it: ipywidgets keeps what is open, and its data."""
+    widget.close()
+    for part in (*getattr(widget, "children", ()), *getattr(widget, "volumes", ())):
+        _close(part)
 
 
 @contextmanager

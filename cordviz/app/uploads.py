@@ -112,6 +112,7 @@ def problem_of(uploads: list[Upload]) -> str:
         return "There is no image among the files yet."
     if len(known) < len(images):
         return "Two images have the same contrast: say which is which, or remove one."
+    first: dict[tuple[str, str], Upload] = {}
     for upload in uploads:
         image = known.get(upload.contrast) or (images[0] if len(images) == 1 else None)
         if image is None:
@@ -122,6 +123,13 @@ def problem_of(uploads: list[Upload]) -> str:
                 f"{upload.name} does not lie on the grid of {image.name} "
                 f"({' against '.join(sizes)} voxels, or another place). Resample it onto that "
                 "image, or remove it."
+            )
+        kind = "levels" if upload.role == "discs" else upload.role  # discs are made into levels
+        other = first.setdefault((image.name, kind), upload)
+        if other is not upload:
+            return (
+                f"{other.name} and {upload.name} both give the {kind} of {image.name}: say which "
+                "is of another contrast, or remove one."
             )
     return ""
 

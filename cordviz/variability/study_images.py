@@ -35,8 +35,9 @@ def remember(item: Item, rows: Iterable[Mapping[Any, Any]]) -> None:
 
 
 def _fingerprint(row: Mapping[Any, Any]) -> tuple[str, ...]:
-    hashes = (row.get(f"{what}_sha256") for what in ("image", "method", "levels"))
-    return tuple(value if isinstance(value, str) else "" for value in hashes)  # NaN: of a CSV file
+    words = (row.get(f"{what}_sha256") for what in ("image", "method", "levels"))
+    named = (value if isinstance(value, str) else "" for value in words)  # NaN: of a CSV file
+    return *named, str(row.get("method"))
 
 
 class StudyImages:

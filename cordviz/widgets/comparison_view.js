@@ -2,7 +2,10 @@
 // volumes come once per person in messages, so that they are never saved with the notebook.
 
 const HALF_MM = 13; // in view around the cord
-const STROKES = { solid: "", dash: "7 4", dot: "2 3", dashdot: "7 3 2 3", longdash: "12 4", longdashdot: "12 3 2 3" };
+const STROKES = {
+  solid: "", dash: "7 4", dot: "2 3", dashdot: "7 3 2 3", longdash: "12 4", longdashdot: "12 3 2 3",
+  "9px,3px,3px,3px,3px,3px": "7 3 2 3 2 3", "15px,4px,7px,4px": "12 3 6 3",
+};
 
 class Comparison extends ChartView {
   constructor({ model, el }) {
@@ -86,7 +89,7 @@ class Comparison extends ChartView {
     this.tiles = Object.fromEntries(contrasts.map((name) => {
       const canvas = make("canvas", {
         class: "cordviz-panel", tabindex: 0, role: "slider", "data-tile": name, "aria-label": `${names[name]} slice`,
-        onwheel: (event) => { event.preventDefault(); this.step(name, event.deltaY > 0 ? -1 : 1); },
+        onwheel: rolling((steps) => this.step(name, -steps)),
         onkeydown: (event) => this.key(event, name), onpointerdown: () => this.set({ contrast: name }),
       });
       const stroke = `<svg width="30" height="8" aria-hidden="true"><line x1="0" x2="30" y1="4" y2="4" stroke="currentColor" stroke-width="2" stroke-dasharray="${STROKES[dashes[name]]}"/></svg>`;
@@ -109,7 +112,8 @@ class Comparison extends ChartView {
       class: "cordviz-viewer cordviz-explorer cordviz-comparison", role: "group",
       "aria-label": "Comparison of contrasts and methods", "data-charts": "waiting",
     }, bar, this.stage, make("div", { class: "cordviz-bar cordviz-travel" }, this.slider, this.number),
-      make("div", { class: "cordviz-halves" }, this.curves, this.table), this.violins, this.note);
+      make("div", { class: "cordviz-halves" }, this.curves,
+        make("div", { class: "cordviz-scroll" }, this.table)), this.violins, this.note);
   }
 
   /** Controls show what the traits are. */
@@ -123,6 +127,8 @@ class Comparison extends ChartView {
     this.slider.value = this.get("position_mm");
     this.number.textContent = `height ${this.get("position_mm").toFixed(1)} mm`;
     this.stage.style.setProperty("--tiles", this.shown.length);
+    const stale = this.get("_case").subject !== this.get("subject"); // the kernel is at it
+    for (const one of [this.curves, this.table]) one.classList.toggle("cordviz-stale", stale);
     this.draw();
     this.fillTable();
     this.markCurves();
@@ -132,6 +138,7 @@ class Comparison extends ChartView {
     for (const [name, { canvas, text, tile }] of Object.entries(this.tiles)) {
       tile.hidden = !this.shown.includes(name);
       const volume = this.volumes[name];
+      tile.classList.toggle("cordviz-stale", !volume); // still of someone else
       const side = canvas.parentElement.clientWidth;
       if (tile.hidden || !volume || side < 30) continue;
       const place = this.places[name];
@@ -164,7 +171,7 @@ class Comparison extends ChartView {
     const methods = this.get("methods");
     const areas = (this.get("_case").areas[this.get("area")] ?? {});
     const cell = (value) => make("td", { class: "cordviz-value" }, value == null ? "–" : value.toFixed(1));
-    const head = make("tr", {}, make("th", { scope: "col" }, `CSA of ${this.get("subject")} (mm²)`),
+    const head = make("tr", {}, make("th", { scope: "col" }, `CSA of ${this.get("_case").subject} (mm²)`),
       ...methods.map((name) => make("th", { scope: "col", class: "cordviz-value" }, name)));
     const rows = this.shown.map((name) => make("tr", { "data-row": name },
       make("th", { scope: "row" }, this.about.names[name]), ...methods.map((method) => cell(areas[name]?.[method]))));

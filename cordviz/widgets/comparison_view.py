@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CROP_MM = 14.0  #: sent around the cord: slices are shown near it
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+DASHES = (
+    *("solid", "dash", "dot", "dashdot", "longdash", "longdashdot"),
+    *("9px,3px,3px,3px,3px,3px", "15px,4px,7px,4px"),  # dash and two dots; long and short dash
+)
 
 
 class ComparisonView(anywidget.AnyWidget):

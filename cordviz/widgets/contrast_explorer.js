@@ -79,7 +79,7 @@ class Explorer extends View {
 
     this.canvas = make("canvas", {
       class: "cordviz-slice", "data-plane": "axial", role: "img",
-      onwheel: (event) => { event.preventDefault(); this.set({ zoom: event.deltaY < 0 }); },
+      onwheel: rolling((steps) => this.set({ zoom: steps < 0 })),
     });
     this.stage = make("div", { class: "cordviz-slice-stage" }, this.canvas);
     this.zoomButton = button("Zoom", "The cord large, or the whole slice", () => this.set({ zoom: !this.get("zoom") }));
@@ -120,8 +120,8 @@ class Explorer extends View {
       });
       const number = make("input", {
         type: "number", step: "any", "aria-label": `${title}${unit && ` in ${unit}`}`,
-        onchange: () => this.type(name, Number(number.value)),
-        onkeydown: (event) => event.key === "Enter" && this.type(name, Number(number.value)),
+        onchange: () => this.type(name, number.valueAsNumber), // NaN where it is empty
+        onkeydown: (event) => event.key === "Enter" && this.type(name, number.valueAsNumber),
       });
       const row = make("div", { class: "cordviz-knob" }, make("span", {}, title), slider, number, make("span", { class: "cordviz-unit" }, unit));
       return [name, { slider, number, row }];

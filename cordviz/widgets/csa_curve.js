@@ -6,8 +6,8 @@ class Curve extends ChartView {
     this.build(el);
     this.listen({
       "change:_figure": () => this.drawCharts(),
-      ...this.onChange(["slice", "weights", "angle_correction", "norms"], () => this.update()),
-      "msg:custom": ({ kind, text }) => kind === "csv" && downloadBytes(text, "text/csv", "cordviz_csa.csv"),
+      ...this.onChange(["slice", "weights", "threshold", "angle_correction", "norms"],
+        () => this.update()),
     });
     this.observer = new ResizeObserver(() => this.plotly && this.fitCharts());
     this.start();
@@ -20,9 +20,8 @@ class Curve extends ChartView {
   build(el) {
     const toggle = (text, title, trait) =>
       button(text, title, () => this.set({ [trait]: !this.get(trait) }), { "data-toggle": trait });
-    const hard = `Threshold ${this.get("threshold")}`;
-    this.weights = chooser("What is measured",
-      [["soft", "Soft mask"], ["hard", hard], ["both", "Soft and threshold"]], (weights) => this.set({ weights }));
+    const choices = [["soft", "Soft mask"], ["hard", ""], ["both", "Soft and threshold"]];
+    this.weights = chooser("What is measured", choices, (weights) => this.set({ weights }));
     this.toggles = [
       toggle("Angle correction", "Correct for the angle between cord and slice", "angle_correction"),
       toggle("Norms", "Percentiles of healthy adults", "norms"),
@@ -30,7 +29,7 @@ class Curve extends ChartView {
     this.values = make("div", { class: "cordviz-where" });
     const bar = make("div", { class: "cordviz-bar", role: "toolbar", "aria-label": "Area" },
       this.weights, ...this.toggles, this.values, make("span", { class: "cordviz-space" }),
-      button("CSV", "Save every slice as a table", () => this.model.send({ wants: "csv" })),
+      button("CSV", "Save every slice as a table", () => this.saveTable()),
       button("PNG", "Save the figure", () => this.plotly.downloadImage(this.chart, {
         format: "png", filename: "cordviz_csa", scale: 2,
         width: this.chart.clientWidth, height: this.chart.clientHeight,
@@ -71,8 +70,14 @@ class Curve extends ChartView {
     this.update();
   }
 
+  async saveTable() {
+    const { text } = await answer(this.model, "csv");
+    downloadBytes(text, "text/csv", "cordviz_csa.csv");
+  }
+
   update() {
     for (const one of this.toggles) press(one, this.get(one.dataset.toggle));
+    this.weights.options[1].textContent = `Threshold ${this.get("threshold")}`;
     this.weights.value = this.get("weights");
     const slice = this.get("slice");
     const values = this.places?.get(slice)?.values ?? ["no mask"];

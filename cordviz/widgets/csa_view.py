@@ -30,9 +30,14 @@ class CsaView(ipywidgets.VBox):
     def __init__(self, viewer: SliceViewer, curve: CsaCurve):
         """Tie `viewer` and `curve` together by their slice."""
         self.viewer, self.curve = viewer, curve
-        super().__init__([viewer, curve])
         # A link in Python as well would send pages slices that they have left already.
         self._link = ipywidgets.jslink((viewer, "slice"), (curve, "slice"))
+        super().__init__([viewer, curve])
+
+    def close(self) -> None:
+        """Close the view and the link, which would hold both widgets and their volume."""
+        self._link.close()
+        super().close()
 
     def table(self) -> pd.DataFrame:
         """What the curves show, a row per slice and curve; `mask` names the curve."""

@@ -8,6 +8,13 @@ function discName(label) {
   return label === 1 ? "above C1" : `${levelName(label - 1)}/${label === 25 ? "S1" : levelName(label)}`;
 }
 
+/** The first label from one on that no mark has. */
+function freeLabel(marks, label) {
+  const taken = new Set(marks.map((mark) => mark[0]));
+  while (taken.has(label) && label < 25) label++;
+  return label;
+}
+
 class DiscLabeller extends Viewer {
   get traits() {
     return [...super.traits, "_marks", "_past", "next_label", "message"];
@@ -46,11 +53,9 @@ class DiscLabeller extends Viewer {
 
   place(label, voxel) {
     const others = this.get("_marks").filter((mark) => mark[0] !== label);
-    const taken = new Set([...others.map((mark) => mark[0]), label]);
-    let next = label;
-    while (taken.has(next) && next < 25) next++;
+    const marks = [...others, [label, ...voxel]];
     this.touched = label;
-    this.change([...others, [label, ...voxel]], { next_label: next });
+    this.change(marks, { next_label: freeLabel(marks, label) });
   }
 
   take() {
@@ -63,7 +68,8 @@ class DiscLabeller extends Viewer {
     if (!past.length) return;
     const marks = past.pop();
     const gone = this.get("_marks").find((mark) => !marks.some((other) => other[0] === mark[0]));
-    this.set({ _marks: marks, _past: past, ...(gone && { next_label: gone[0] }) });
+    const next = gone ? gone[0] : freeLabel(marks, this.get("next_label"));
+    this.set({ _marks: marks, _past: past, next_label: next });
   }
 
   /** Voxel of the image in the sagittal plane in view. */
@@ -82,16 +88,21 @@ class DiscLabeller extends Viewer {
     if (panel.name !== "sagittal") return null;
     const distance = (mark) => Math.hypot(this.spot(panel, mark)[0] - x, this.spot(panel, mark)[1] - y);
     const [nearest] = [...this.get("_marks")].sort((a, b) => distance(a) - distance(b));
-    if (nearest && distance(nearest) < REACH) {
+    let held = Boolean(nearest) && distance(nearest) < REACH;
+    if (held) {
       this.touched = nearest[0];
-      this.change(this.get("_marks")); // where it was, for undo
+      this.later();
     } else {
       this.place(this.get("next_label"), this.under(panel, x, y));
     }
     return (u, v) => {
       const voxel = this.under(panel, u, v);
       const marks = this.get("_marks").map((mark) => (mark[0] === this.touched ? [mark[0], ...voxel] : mark));
-      this.set({ _marks: marks, slice: voxel[Z], _point: [voxel[X], voxel[Y]] });
+      if (same(marks, this.get("_marks"))) return;
+      const cursor = { slice: voxel[Z], _point: [voxel[X], voxel[Y]] };
+      if (held) this.change(marks, cursor); // where it was, for undo
+      else this.set({ _marks: marks, ...cursor });
+      held = false;
     };
   }
 

@@ -1,5 +1,8 @@
 // What every page needs: a view of a model, elements, files to save.
 
+const PATIENCE_MS = 5000; // with the request of another view
+const NOTCH_PX = 40; // of a wheel, at least
+
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const press = (button, on) => button.setAttribute("aria-pressed", String(Boolean(on)));
@@ -109,13 +112,20 @@ class View {
   }
 }
 
-/** What a widget's module exports. */
+/** What a widget's module exports. Displays of one model are peers of each other. */
 function show(Kind) {
-  return {
-    render(context) {
-      const view = new Kind(context);
-      return () => view.remove();
-    },
+  return () => {
+    const peers = new Set();
+    return {
+      render(context) {
+        const view = new Kind(context);
+        view.peers = peers.add(view);
+        return () => {
+          peers.delete(view);
+          view.remove();
+        };
+      },
+    };
   };
 }
 
@@ -124,25 +134,38 @@ async function gunzip(buffer) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** The buffers with which the kernel answers what a page wants. */
+/** The message, with its buffers, in which the kernel answers what a page wants. */
 function answer(model, kind) {
   return new Promise((resolve) => {
     const receive = (message, buffers) => {
       if (message.kind !== kind) return;
       model.off("msg:custom", receive);
-      resolve(buffers);
+      resolve({ ...message, buffers });
     };
     model.on("msg:custom", receive);
     model.send({ wants: kind });
   });
 }
 
+async function ask(model, kind) {
+  const { buffers: [code] } = await answer(model, kind);
+  return new TextDecoder().decode(await gunzip(code));
+}
+
 /** Text of a library, which comes once per page in a message from the kernel: from no other host,
- * and not saved with the notebook. */
-function libraryText(model, kind) {
-  const known = (window.cordvizLibraries ??= {});
-  known[kind] ??= answer(model, kind).then(([code]) => gunzip(code)).then((bytes) => new TextDecoder().decode(bytes));
-  return known[kind];
+ * and not saved with the notebook. Who waits long for what another view has asked for asks itself:
+ * that view may be closed, or its kernel gone. */
+async function libraryText(model, kind) {
+  const known = (window.cordvizLibraries ??= {}); // a promise of the one who asked last, then text
+  let waited = null;
+  while (known[kind] && known[kind] !== waited) {
+    waited = known[kind];
+    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+    const text = await Promise.race([waited, late]);
+    if (text) return text;
+  }
+  known[kind] = ask(model, kind);
+  return (known[kind] = await known[kind]);
 }
 
 function download(url, name) {
@@ -153,6 +176,20 @@ function downloadBytes(bytes, type, name) {
   const url = URL.createObjectURL(new Blob([bytes], { type }));
   download(url, name);
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** A listener to the wheel: a notch of a mouse is a step, a trackpad's small moves add up. */
+function rolling(step) {
+  let rolled = 0;
+  return (event) => {
+    event.preventDefault(); // the page must stay where it is
+    if (!event.deltaY) return;
+    const px = event.deltaMode === 0 ? event.deltaY : event.deltaY * NOTCH_PX;
+    rolled = Math.abs(px) >= NOTCH_PX ? Math.sign(px) * NOTCH_PX : rolled + px;
+    const steps = Math.trunc(rolled / NOTCH_PX);
+    rolled -= steps * NOTCH_PX;
+    if (steps) step(steps);
+  };
 }
 
 /** Follows a pointer that is down on an element until it is up. */

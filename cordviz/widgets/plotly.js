@@ -4,14 +4,17 @@ const CLEAR = "rgba(0,0,0,0)";
 const QUIET = { displayModeBar: false, responsive: true };
 
 /** Plotly, made once per page. */
-function loadPlotly(model) {
-  window.cordvizPlotly ??= libraryText(model, "plotly").then((text) => {
-    const module = { exports: {} };
-    // a plain UMD bundle: given a module of its own, it leaves the page's loaders alone
-    new Function("module", "exports", "define", text)(module, module.exports, undefined);
-    return module.exports;
-  });
+async function loadPlotly(model) {
+  const text = window.cordvizPlotly ? "" : await libraryText(model, "plotly");
+  window.cordvizPlotly ??= exportsOf(text); // or another view has made it meanwhile
   return window.cordvizPlotly;
+}
+
+/** What a UMD bundle exports: given a module of its own, it leaves the page's loaders alone. */
+function exportsOf(text) {
+  const module = { exports: {} };
+  new Function("module", "exports", "define", text)(module, module.exports, undefined);
+  return module.exports;
 }
 
 /** A view with plotly charts, which it draws anew in `drawCharts` when the theme changes. */

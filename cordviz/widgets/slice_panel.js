@@ -19,7 +19,7 @@ class Panel {
       "aria-orientation": "vertical",
       "aria-valuemin": 0,
       "data-plane": name,
-      onwheel: (event) => this.wheel(event),
+      onwheel: rolling((steps) => viewer.step(this.plane.across, -steps)),
       onkeydown: (event) => this.key(event),
       onpointerdown: (event) => this.press(event),
       onpointermove: (event) => this.hover(event),
@@ -173,16 +173,6 @@ class Panel {
     write(ctx, `${title} ${number}${width < 190 ? "" : viewer.levelText(plane)}`.trim(), 8, 7, "left", "top");
     const length = [50, 20, 10, 5, 2, 1].find((mm) => mm * this.scale < width / 3.2) ?? 1;
     drawScaleBar(ctx, height, length * this.scale, `${length} mm`);
-  }
-
-  wheel(event) {
-    event.preventDefault(); // the page must stay where it is
-    const px = event.deltaMode === 0 ? event.deltaY : event.deltaY * 40;
-    this.rolled = (this.rolled ?? 0) + px;
-    if (Math.abs(px) >= 40) this.rolled = Math.sign(px) * 40; // a notch of a mouse wheel
-    const steps = Math.trunc(this.rolled / 40);
-    this.rolled -= steps * 40;
-    if (steps) this.viewer.step(this.plane.across, -steps);
   }
 
   key(event) {

@@ -22,6 +22,7 @@ class Viewer extends View {
   remove() {
     super.remove();
     clearInterval(this.timer);
+    for (const other of this.peers) other.play(); // one of them goes on
   }
 
   get traits() {
@@ -32,7 +33,7 @@ class Viewer extends View {
   }
 
   changed(name) {
-    if (name === "playing") this.play();
+    if (["playing", "planes"].includes(name)) this.play();
     this.moved ||= ["planes", "levels", "height", "zoom_to_cord"].includes(name);
     this.later();
   }
@@ -266,7 +267,8 @@ class Viewer extends View {
 
   play() {
     clearInterval(this.timer);
-    if (!this.volume || !this.get("playing")) return;
+    const [first] = this.peers; // two timers would cancel each other at the ends
+    if (this !== first || !this.volume || !this.get("playing")) return;
     const axis = this.axis;
     const [low, high] = (this.about.extent?.[axis] ?? [0, this.about.dims[axis] - 1]).map(
       (at) => at + this.about.origin[axis]);

@@ -100,7 +100,9 @@ def test_bad_files_get_one_sentence_each_and_the_page_lives_on(app, bad, neck):
     assert app.page.locator(PROBLEMS).count() == 0  # those of before are gone
     app.page.get_by_role("button", name="Segment and compare").click()
     app.page.get_by_text("does not lie on the grid of sub_T1w.nii").wait_for()
-    app.page.get_by_role("button", name="Remove").nth(1).click()
+    for name in ("sub_T1w.nii", "other_T1w_seg.nii"):
+        app.page.get_by_role("combobox", name=f"Contrast of {name}").wait_for()
+    app.page.get_by_title("Remove other_T1w_seg.nii").click()
     app.page.get_by_text("does not lie on the grid").wait_for(state="detached")
     assert app.value("[u.name for u in app.uploads]") == ["sub_T1w.nii"]
     assert temporary(app) == before

@@ -62,6 +62,18 @@ def test_clicks_drags_and_undo_make_discs_and_levels_at_once(window, lab, files,
     for key, expected in (("Shift+ArrowDown", [3, 4]), ("Enter", [3, 4, 5]), ("Delete", [3, 4])):
         page.keyboard.press(key)
         window.until(lambda: labels(window), expected)
+    undo()
+    window.until(lambda: window.value("view.next_label"), 6)  # and not 5, which is there again
+    past = window.value("len(view._past)")
+    click(page, 190)  # on a mark: nothing to undo
+    page.get_by_role("button", name="Remove").click()
+    window.until(lambda: labels(window), [3, 5])
+    assert window.value("len(view._past)") == past + 1
+    undo()
+    window.until(lambda: labels(window), [3, 4, 5])
+    assert window.value("view.next_label") == 6
+    undo()
+    window.until(lambda: labels(window), [3, 4])
 
     window.kernel.run(f"view.save_labels('{tmp_path}/discs.nii')")
     saved = np.asarray(nib.load(tmp_path / "discs.nii").dataobj)

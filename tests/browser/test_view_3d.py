@@ -90,10 +90,32 @@ def test_drag_key_wheel_and_slider_change_the_picture_and_python(ready, lab, fil
 
 
 @small
+def test_a_second_display_says_so_and_takes_over_when_the_first_is_gone(ready, lab, files):
+    page = ready.lab(lab, [*cells(files), "view"])
+    drawn(ready)
+    page.get_by_text("This view is shown above already").wait_for()
+    stills = page.locator("[id^=cordviz-] img")
+    assert [still.is_visible() for still in stills.all()] == [False, True]
+    page.locator(".jp-CodeCell").nth(1).click()
+    ready.command("notebook:delete-cell")
+    ready.until(page.locator(CANVAS).count, 0)
+    page.locator(".jp-CodeCell").nth(1).click()
+    ready.command("notebook:run-cell")
+    drawn(ready)
+    assert stills.count() == 1
+    ready.until(stills.is_hidden)
+    before = ready.picture(CANVAS)
+    ready.kernel.run("view.cut = 'axial'")
+    ready.until(lambda: ready.picture(CANVAS) != before)
+    ready.changes(lambda: drag(page), "view.azimuth", canvas=CANVAS, seconds=120)
+
+
+@small
 def test_voila_shows_what_the_notebook_set(ready, voila, files):
     page = ready.voila(voila, [*cells(files), "view.cut = 'coronal'"])
     drawn(ready)
     assert page.get_by_label("Cut", exact=True).input_value() == "coronal"
+    assert page.locator("[id^=cordviz-] img").is_hidden()
     ready.changes(lambda: drag(page), "view.azimuth", canvas=CANVAS, seconds=120)
 
 

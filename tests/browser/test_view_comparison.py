@@ -55,6 +55,11 @@ def test_slices_curves_violins_and_pickers_answer_and_tell_python(window, lab):
     window.until(lambda: window.value("view.slices")["T2star"], start["T2star"] - 4)
     window.until(lambda: window.picture(T2STAR) != other)  # at the same height
     window.until(lambda: line(page) > at)
+    at = window.value("view.slices")["T1w"]
+    for _ in range(5):  # a trackpad: a step, and none for what goes sideways
+        window.wheel(8, T1W)
+    page.mouse.wheel(100, 0)
+    window.until(lambda: window.value("view.slices")["T1w"], at - 1)
     page.focus(T2STAR)
     window.changes(lambda: page.keyboard.press("ArrowUp"), "view.position_mm", canvas=T2STAR)
     assert window.value("view.contrast") == "T2star"
@@ -102,6 +107,21 @@ def test_slices_curves_violins_and_pickers_answer_and_tell_python(window, lab):
     page.get_by_text("slice 12 ·").wait_for()
     window.changes(page.get_by_role("button", name="▶").click, "view.subject", canvas=T1W)
     assert window.value("view.subject") == "p6"
+
+
+def test_until_the_kernel_has_the_next_person_the_page_shows_the_last_one_faintly(window, lab):
+    """The person changes, and what the kernel makes of it comes later."""
+    page = drawn(window.lab(lab, [*CELLS, "view.unobserve(view._open, 'subject')"]))
+    faint = ".cordviz-stale:is([data-chart=curves], .cordviz-compared, .cordviz-tile)"
+    before = page.locator("[data-row=T1w] td").all_inner_texts()
+    page.get_by_label("Person").select_option("p6")
+    window.until(page.locator(faint).count, 4)
+    assert page.locator(".cordviz-compared th").first.inner_text() == "CSA of p1 (mm²)"
+    assert page.locator("[data-row=T1w] td").all_inner_texts() == before
+    window.kernel.run("view._open()")
+    page.get_by_text("CSA of p6").wait_for()
+    assert page.locator("[data-row=T1w] td").all_inner_texts() != before
+    window.until(page.locator(faint).count, 0)
 
 
 def test_voila_shows_the_comparison_as_set(window, voila):

@@ -50,6 +50,11 @@ def test_knobs_presets_and_switches_change_picture_areas_and_python(window, lab)
     typed = page.get_by_label("TE in ms")
     window.changes(lambda: (typed.fill("80"), typed.press("Enter")), "view.te_ms", canvas=SLICE)
     assert window.value("view.te_ms") == 80
+    typed.fill("")
+    typed.press("Enter")
+    typed.blur()
+    window.until(typed.input_value, "80")  # an empty field is no number
+    assert window.value("view.te_ms") == 80
 
     click = page.locator("[data-preset=DWI]").click
     assert window.changes(click, "view.contrast", canvas=SLICE) == "DWI"

@@ -90,6 +90,9 @@ def test_options_change_the_curve_and_what_python_holds(window, lab, files):
     assert window.value("list(view.curve.tables)")[2:] == ["truth ≥ 0.5", "rater ≥ 0.5"]
     filled = "div => div.data.filter((t) => t.fill === 'toself').length"
     assert page.eval_on_selector(CURVE, filled) == 2
+    window.kernel.run("view.curve.threshold = 0.8")
+    hard = page.get_by_label("What is measured").locator("[value=hard]")
+    window.until(hard.inner_text, "Threshold 0.8")
     page.get_by_role("button", name="Norms").click()
     window.until(lambda: page.eval_on_selector(CURVE, filled), 0)
 
@@ -105,6 +108,27 @@ def test_csv_and_png_are_saved(window, lab, files):
     with page.expect_download() as download:
         bar.get_by_role("button", name="PNG").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def test_of_two_displays_only_the_one_that_was_asked_saves_its_table(window, lab, files):
+    page = drawn(window.lab(lab, [*cells(files), "view"]))
+    page.locator(".cordviz-curve[data-state=ready]").nth(1).wait_for()
+    saved = []
+    page.on("download", lambda one: saved.append(one))
+    for number in (0, 1):
+        page.get_by_role("button", name="CSV").nth(number).click()
+        window.until(lambda: page.title() and len(saved), number + 1)  # asked, the page tells
+    page.get_by_role("toolbar", name="Area").last.get_by_role("button", name="PNG").click()
+    window.until(lambda: page.title() and saved[-1].suggested_filename, "cordviz_csa.png")
+    assert len(saved) == 3  # and after the last nothing was on its way
+
+
+def test_a_curve_whose_kernel_never_answers_holds_up_no_other(window, lab, files):
+    first, second = cells(files)
+    deaf = f"{second.rpartition(chr(10))[0]}\nview.curve.on_msg(view.curve._answer, remove=True)"
+    page = drawn(window.lab(lab, [first, f"{deaf}\nview", second, "view"]))
+    page.locator(".cordviz-curve[data-state=ready]").nth(1).wait_for()
+    assert page.locator(".cordviz-curve[data-state=waiting]").count() == 1
 
 
 def test_a_reloaded_page_keeps_slice_and_options(window, lab, files):

@@ -101,6 +101,20 @@ def test_play_runs_and_stops(window, lab, files):
     assert page.locator(".cordviz-slider").input_value() == str(at)
 
 
+def test_two_displays_play_as_one_along_the_planes_in_view(window, lab, files):
+    page = window.lab(lab, [*cells(files), "view"])
+    page.locator(AXIAL).nth(1).wait_for()
+    window.kernel.run("view.planes = 'axial'; view.playing = True")
+    high = window.value("int(view.volume.extent[2][1])")
+    window.kernel.run(f"view.slice = {high} - 2")
+    window.until(lambda: window.value("view.slice") < high - 8)  # turned at the end
+    window.kernel.run("view.planes = 'sagittal'")
+    window.until(page.locator(SAGITTAL).first.is_visible)
+    x, z = window.value("[view.cursor[0], view.slice]")
+    window.until(lambda: window.value("view.cursor[0]") != x)
+    window.until(lambda: abs(window.value("view.slice") - z) <= 1)
+
+
 def test_a_reloaded_page_keeps_the_state_and_hides_the_still(window, lab, files):
     page = window.lab(lab, cells(files))
     page.get_by_label("Planes").select_option("axial")
@@ -157,7 +171,7 @@ def test_all_fits_into_700_px(window, lab, files):
 
 
 CUT = {
-    "wheel": ("onwheel: (event) => this.wheel(event)", "onwheel: () => {}"),
+    "wheel": ("viewer.step(this.plane.across, -steps)", "{}"),
     "save": ("this.model.save_changes();", ""),
     "draw": ("else this.draw();", ""),
 }

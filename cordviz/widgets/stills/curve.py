@@ -10,15 +10,27 @@ from ...plots.style import FAINT, INK
 from . import PAGE_PX, plain
 
 #: Of plotly's dashes: px drawn and left out in turn.
-DASHES = {"dot": (3, 4), "dash": (10, 6), "dashdot": (8, 4, 2, 4), "longdash": (16, 6)}
+DASHES = {
+    "dot": (3, 4),
+    "dash": (10, 6),
+    "dashdot": (8, 4, 2, 4),
+    "longdash": (16, 6),
+    "longdashdot": (16, 4, 2, 4),
+    "9px,3px,3px,3px,3px,3px": (8, 4, 2, 4, 2, 4),
+    "15px,4px,7px,4px": (16, 4, 7, 4),
+}
+ROW_PX = 14  #: of the names of curves
 
 
 def curve_picture(fig: Any) -> Any:
     """Lines and bands of a plotly figure along the cord, plain."""
     from PIL import Image, ImageDraw
 
-    size, twice = (PAGE_PX, 300), 2  # drawn twice as large and shrunk, for smooth lines
-    left, right, top, bottom = 60, PAGE_PX - 10, 30, 258
+    left, right, twice = 60, PAGE_PX - 10, 2  # drawn twice as large and shrunk, for smooth lines
+    rows = _rows(fig, right - left - 80)  # beside what the curves are of
+    top = 30 + ROW_PX * (len(rows) - 1)
+    bottom = top + 228
+    size = PAGE_PX, bottom + 42
     lines = [
         (np.array(trace.x, float), np.array(trace.y, float), trace)
         for trace in fig.data
@@ -70,12 +82,27 @@ def curve_picture(fig: Any) -> Any:
         draw.line([(across(line.x0), top), (across(line.x0), bottom)], fill="#C4CCD2")
     for name in fig.layout.annotations:
         draw.text((across(name.x), top - 2), name.text, fill=INK, anchor="md")
-    at = float(right)
-    for trace in reversed(fig.data):
-        if trace.fill is None and trace.showlegend is not False:
-            draw.text((at, 4), plain(trace.name), fill=trace.line.color, anchor="ra")
-            at -= draw.textlength(plain(trace.name)) + 18
+    for number, row in enumerate(rows):
+        at = float(right)
+        for name, colour, width in reversed(row):
+            draw.text((at, 4 + ROW_PX * number), name, fill=colour, anchor="ra")
+            at -= width
     return page
+
+
+def _rows(fig: Any, room: float) -> list[list[tuple[str, str, float]]]:
+    """Names, colours and widths of the curves, in rows that fit into so many px."""
+    from PIL import ImageFont
+
+    rows: list[list[tuple[str, str, float]]] = [[]]
+    for trace in fig.data:
+        if trace.fill is None and trace.showlegend is not False:
+            name = plain(trace.name)
+            width = ImageFont.load_default().getlength(name) + 18
+            if rows[-1] and sum(entry[2] for entry in rows[-1]) + width > room:
+                rows.append([])
+            rows[-1].append((name, trace.line.color, width))
+    return rows
 
 
 def _dashes(points: list[tuple[float, float]], dash: str | None) -> list[Any]:
