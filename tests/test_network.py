@@ -9,10 +9,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 import cordviz as cv
 from cordviz.images import reorient, restore, spacing_mm, voxels
-from cordviz.segmentation import cleaning, inference
+from cordviz.segmentation import cleaning, inference, network
 from cordviz.segmentation.inference import candidates, segment_soft
 from cordviz.segmentation.network import Network, load_network, save_network
 from cordviz.segmentation.sampling import STEP_MM, cut_patches, paste_patches
@@ -317,3 +318,28 @@ def test_the_throat_has_no_cord(shared_data, name):
     front = img.slicer[:, cord[-1] + int(12 / spacing_mm(img)[1]) :]
     with pytest.raises(ValueError, match="No spinal cord found"):
         cv.segment_cord(front, progress=False)
+
+
+def test_shortcuts_of_the_network_are_what_they_stand_for():
+    """Against plain torch: doubled features convolved, windows, halves, norms by feature."""
+    rng = torch.Generator().manual_seed(0)
+    fine, coarse = (torch.randn(2, c, n, n, generator=rng) for c, n in ((3, 12), (5, 6)))
+    weight = torch.randn(3, 8, 3, 3, generator=rng)
+    doubled = torch.cat([fine, functional.interpolate(coarse, scale_factor=2)], dim=1)
+    joined = network._joined(weight, network._smeared(weight), fine, coarse)
+    same = torch.testing.assert_close
+    same(joined, functional.conv2d(doubled, weight, padding=1), rtol=1e-4, atol=1e-4)
+    same(network._halved(fine), functional.avg_pool2d(fine, 2))
+    mean = functional.avg_pool2d(fine, 15, 1, 7, count_include_pad=False)
+    same(network._box(fine), mean)
+    norm = network._block(3, 3)[1]
+    same(norm(fine), functional.instance_norm(fine))
+
+
+def test_a_network_that_was_read_gives_what_its_weights_give():
+    loaded = load_network(WEIGHTS)
+    fresh = Network(**loaded.shape).eval()
+    fresh.load_state_dict(loaded.state_dict())
+    x = torch.randn(1, 1, 96, 96, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(x), fresh(x), rtol=1e-4, atol=1e-4)

@@ -109,7 +109,7 @@ def _weights(n: int, ends: np.ndarray, *, smooth: bool, extend: bool = False) ->
     -------
     ndarray of shape (S, M, n)
     """
-    t = ends[..., None] - np.arange(n)
+    t = (ends[..., None] - np.arange(n)).astype(np.float32)
     if smooth:
         within = np.clip(t, -1, 1)
         integral = within - 0.5 * within * np.abs(within)
@@ -118,4 +118,4 @@ def _weights(n: int, ends: np.ndarray, *, smooth: bool, extend: bool = False) ->
     if extend:
         integral[..., 0] = np.where(t[..., 0] < 0, t[..., 0], integral[..., 0])
         integral[..., -1] = np.where(t[..., -1] > 0, t[..., -1], integral[..., -1])
-    return (np.diff(integral, axis=1) / np.diff(ends, axis=1)[..., None]).astype(np.float32)
+    return np.diff(integral, axis=1) / np.diff(ends, axis=1)[..., None].astype(np.float32)
