@@ -14,6 +14,7 @@ LINE_COLOURS = (
 #: The hues of contours in the same order, dark enough for lines on white paper.
 HUES = ("#D55E00", "#0072B2", "#009E73", "#8A6D00", "#CC79A7", "#6A3D9A", "#4D565E")
 INK, FAINT = "#26323B", "#5C6870"
+PALE = "#A3AEB6"  #: what is faint on white, on dark pages
 PAGE = 900  #: widest figure in px: fits a notebook on a laptop
 #: Axes of charts; values are read along the light lines of the y axis.
 AXIS = {

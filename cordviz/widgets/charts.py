@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from ..plots.style import CONTOUR_COLOURS, HUES
+from ..plots.style import CONTOUR_COLOURS, FAINT, HUES, PALE
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -27,7 +27,7 @@ def page_figure(fig: go.Figure, **layout: Any) -> dict[str, Any]:
     fig.update_xaxes(title_font_size=12)
     fig.update_yaxes(title_font_size=12)
     page = json.loads(fig.to_json(engine="json"))
-    page["bright"] = dict(zip(HUES, CONTOUR_COLOURS, strict=True))  # for dark pages
+    page["bright"] = dict(zip((FAINT, *HUES), (PALE, *CONTOUR_COLOURS), strict=True))  # on dark
     for shown, trace in zip(page["data"], fig.data, strict=True):
         for part in ("x", "y", "customdata"):
             if trace[part] is not None:
