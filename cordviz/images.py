@@ -275,6 +275,16 @@ def save_mask(seg: Nifti1Image, path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def made_by_cordviz(mask: Path) -> dict[str, Any]:
+    """How cordviz made a mask, by the sidecar beside it; empty if it did not."""
+    sidecar = mask.with_name(f"{stem_of(mask)}.json")
+    try:
+        made = json.loads(sidecar.read_text(encoding="utf-8"))["GeneratedBy"][0]
+        return dict(made) if made["Name"] == "cordviz" else {}
+    except (OSError, ValueError, LookupError, TypeError):  # none, or of another kind
+        return {}
+
+
 def _to_codes(img: Nifti1Image, codes: str) -> np.ndarray:
     return ornt_transform(io_orientation(img.affine), axcodes2ornt(codes))
 

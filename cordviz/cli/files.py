@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._files import at_home, stem_of
+from ..images import made_by_cordviz
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,19 +123,11 @@ def check_not_lost(mask: Path) -> None:
     """Refuse to replace a mask or a sidecar that somebody else made."""
     sidecar = mask.with_name(f"{stem_of(mask)}.json")
     there = [file for file in (mask, sidecar) if file.exists()]
-    if there and not _by_cordviz(sidecar):
+    if there and not made_by_cordviz(mask):
         raise ValueError(
             f"{there[0]} is there already and cordviz did not write it; choose another name with "
             "-o, or replace it with --force."
         )
-
-
-def _by_cordviz(sidecar: Path) -> bool:
-    try:
-        made = json.loads(sidecar.read_text(encoding="utf-8"))["GeneratedBy"][0]
-        return bool(made["Name"] == "cordviz")
-    except (OSError, ValueError, LookupError, TypeError):  # none, or of another kind
-        return False
 
 
 def check_folder(folder: Path, option: str = "-o") -> None:

@@ -18,7 +18,7 @@ from .study_panels import (
     footnote,
     method_panels,
 )
-from .style import HUES, INK, LINE_COLOURS, PAGE
+from .style import HUES, INK, PAGE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,7 @@ def plot_csa_by_contrast(
         if paired:
             add_pairs(fig, wide, place)
         for at, name in enumerate(names):
-            colour = LINE_COLOURS[at % len(LINE_COLOURS)]
+            colour = HUES[at % len(HUES)]
             add_contrast(fig, at, wide[name], colour, place, apart=not paired)
         if published:
             add_published(fig, names, method, place)

@@ -7,10 +7,6 @@ from itertools import cycle
 CONTOUR_COLOURS = (
     "#FFA300", "#56B4E9", "#2FD6A0", "#F0E442", "#F28CC0", "#B9A2FF", "#FFFFFF",
 )  # fmt: skip
-#: The same on white paper.
-LINE_COLOURS = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8A6D00", "#6A3D9A", "#4D565E",
-)  # fmt: skip
 #: The hues of contours in the same order, dark enough for lines on white paper.
 HUES = ("#D55E00", "#0072B2", "#009E73", "#8A6D00", "#CC79A7", "#6A3D9A", "#4D565E")
 INK, FAINT = "#26323B", "#5C6870"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,11 +13,10 @@ from typing import Any
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
-from .._files import stem_of
 from .._validation import AFFINE_TOLERANCE_MM, check_choice, check_same_grid
 from ..contrasts import contrast_family
 from ..datasets import Session, load_sessions
-from ..images import load_image, load_mask, read_image, resample_to
+from ..images import load_image, load_mask, made_by_cordviz, read_image, resample_to
 from ..levels import levels_from_discs
 from ..segmentation import METHODS, segment_cord
 
@@ -197,14 +195,7 @@ def _items(name: str, session: Any) -> list[Item]:
 def _truth_of(session: Session, contrast: str) -> Path | None:
     """The soft mask beside an image, unless `segment_cord` made it: an answer is no truth."""
     mask = session.soft_masks.get(contrast)
-    if mask is None:
-        return None
-    try:
-        sidecar = mask.with_name(f"{stem_of(mask)}.json").read_text(encoding="utf-8")
-        made = json.loads(sidecar)["GeneratedBy"][0]
-        own = made["Name"] == "cordviz" and made["Method"] in METHODS
-    except (OSError, ValueError, LookupError, TypeError):  # no such sidecar
-        own = False
+    own = mask is not None and made_by_cordviz(mask).get("Method") in METHODS
     return None if own else mask
 
 
