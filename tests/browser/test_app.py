@@ -174,3 +174,15 @@ def test_the_checks_fail_when_callbacks_are_cut(page, voila, neck):
     with pytest.raises(AssertionError):
         page.until(lambda: page.value("len(app.uploads)"), 2, seconds=3)
     assert page.value("app.study is None")
+
+
+@pytest.mark.parametrize("window", [{"width": 360, "height": 900}], indirect=True)
+def test_everything_fits_a_phone(app, neck):
+    choose_own(app)
+    send(app, *neck)
+    app.page.get_by_role("button", name="Remove").nth(1).wait_for()
+    box = app.page.locator(".widget-vbox").first.bounding_box()
+    assert box["x"] + box["width"] <= 360
+    parts = app.page.locator(".widget-vbox :is(button, select, input):visible")
+    right = [part["x"] + part["width"] for one in parts.all() if (part := one.bounding_box())]
+    assert max(right) <= box["x"] + box["width"]
