@@ -127,7 +127,7 @@ def _train(
                     loss = loss + weight * area_loss(logits.float(), truth)
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(member.parameters(), 1.0)
-                losses.append(loss.item())
+                losses.append(loss.detach())  # not its value: a GPU would wait for it
             optimizer.step()
             follow(average, network, min(0.998, (step + 1) / (step + 10)))
             step += 1
@@ -140,7 +140,8 @@ def _train(
                 best = score
                 save_network(average, out / "best.pt")
             with (out / "log.csv").open("a") as log:
-                row = [step, np.mean(losses), *(v for s in scores.values() for v in s.values())]
+                loss = torch.stack(losses).mean()
+                row = [step, loss, *(v for s in scores.values() for v in s.values())]
                 log.write(",".join(f"{v:.5g}" for v in row) + "\n")
             state = {name: part.state_dict() for name, part in parts.items()}
             state |= {"generator": generator.get_state(), "step": step, "best": best}
