@@ -276,11 +276,13 @@ def save_mask(seg: Nifti1Image, path: str | os.PathLike[str]) -> Path:
 
 
 def made_by_cordviz(mask: Path) -> dict[str, Any]:
-    """How cordviz made a mask, by the sidecar beside it; empty if it did not."""
+    """How cordviz made a mask, by the sidecar beside it; empty if somebody did or changed it."""
     sidecar = mask.with_name(f"{stem_of(mask)}.json")
     try:
-        made = json.loads(sidecar.read_text(encoding="utf-8"))["GeneratedBy"][0]
-        return dict(made) if made["Name"] == "cordviz" else {}
+        told = json.loads(sidecar.read_text(encoding="utf-8"))
+        made = told["GeneratedBy"][0]
+        as_made = not mask.exists() or sha256_of(read_image(mask)) == told["SHA256"]
+        return dict(made) if made["Name"] == "cordviz" and as_made else {}
     except (OSError, ValueError, LookupError, TypeError):  # none, or of another kind
         return {}
 

@@ -195,6 +195,13 @@ def test_segment_replaces_only_what_cordviz_wrote_unless_told_to(run, neck):
         assert Path(there).read_bytes() == before
     assert run("segment", image, *PROPSEG, "-o", "hand_seg.nii.gz", "--force")[0] == 0
     assert run("segment", image, *PROPSEG, "-o", "hand_seg.nii.gz")[0] == 0  # its own by now
+    mask = nib.load("hand_seg.nii.gz")
+    corrected = np.asarray(mask.dataobj)
+    corrected[..., 0] = 0
+    nib.save(nib.Nifti1Image(corrected, mask.affine, mask.header), "hand_seg.nii.gz")
+    code, _, (line,) = run("segment", image, *PROPSEG, "-o", "hand_seg.nii.gz")
+    assert code == 2
+    assert "not as cordviz wrote it" in line
 
 
 def test_segment_is_pointed_at_the_cord(run, neck):

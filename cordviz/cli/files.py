@@ -120,13 +120,13 @@ def check_output(output: Path, suffixes: tuple[str, ...], source: Path) -> None:
 
 
 def check_not_lost(mask: Path) -> None:
-    """Refuse to replace a mask or a sidecar that somebody else made."""
+    """Refuse to replace a mask or a sidecar that somebody else made or changed."""
     sidecar = mask.with_name(f"{stem_of(mask)}.json")
     there = [file for file in (mask, sidecar) if file.exists()]
     if there and not made_by_cordviz(mask):
         raise ValueError(
-            f"{there[0]} is there already and cordviz did not write it; choose another name with "
-            "-o, or replace it with --force."
+            f"{there[0]} is there already and is not as cordviz wrote it; choose another name "
+            "with -o, or replace it with --force."
         )
 
 

@@ -53,7 +53,7 @@ CENTERLINE = click.option(
 @SEED
 @CENTERLINE
 @click.option("-o", "--output", type=FILE, help="Default: a name beside the image.")
-@click.option("--force", is_flag=True, help="Replace a mask or sidecar of somebody else.")
+@click.option("--force", is_flag=True, help="Replace a mask that somebody else made or changed.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def segment(
     image: Path,
