@@ -147,7 +147,8 @@ def load_image(
         if len(img.shape) == 3 and (bvals is not None or reduce is not None):
             raise ValueError("The image is 3-D already; reduce and bvals are for 4-D images.")
     check_image(data)
-    loaded = on_grid(data, img)
+    how = (img.extra or {}).get("Reduction") if reduce is None else reduce
+    loaded = on_grid(data, img, extra=None if how is None else {"Reduction": how})
     if file := img.get_filename():
         loaded.set_filename(file)  # for provenance: sidecars name it
         _doubt_mask(data)  # of a file only: an array in memory may be drawn for a figure

@@ -166,10 +166,13 @@ def test_segment_reduces_4d_images_as_told(run, neck):
     four = np.stack([data * 0, data, data], axis=3)
     nib.Nifti1Image(four, img.affine).to_filename("series.nii.gz")
     Path("b.txt").write_text("0 800 800")
-    for options in (("--reduce", "2"), ("--reduce", "dwi", "--bvals", "b.txt")):
+    for how, *options in ((2,), ("dwi", "--bvals", "b.txt")):
+        options = ("--reduce", str(how), *options)
         code, _, err = run("segment", "series.nii.gz", *options, "-o", "m.nii")
         assert (code, err) == (0, [])
         assert nib.load("m.nii").shape == data.shape
+        made = json.loads(Path("m.json").read_text())["GeneratedBy"][0]
+        assert made["Source"]["Reduction"] == how
         Path("m.nii").unlink()
 
 

@@ -141,7 +141,7 @@ def segment_cord(
         "Contrast": family,
         "Threshold": threshold,
         **({} if hints is None else {"Hints": _words_of(centerline, seed_mm)}),
-        "Source": {"File": file and Path(file).name, "SHA256": sha256_of(img)},
+        "Source": {"File": file and Path(file).name, **(img.extra or {}), "SHA256": sha256_of(img)},
     }
 
     def back(values: np.ndarray, **more: str) -> Nifti1Image:
