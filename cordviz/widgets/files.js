@@ -57,10 +57,16 @@ class Uploader extends View {
 class Downloader extends View {
   constructor({ model, el }) {
     super(model);
-    this.button = button("", "", () => model.send({ wants: "file" }));
+    this.asked = false; // here, and not on another display of the same button
+    this.button = button("", "", () => {
+      this.asked = true;
+      model.send({ wants: "file" });
+    });
     this.listen({
       "msg:custom": async ({ kind, type, name }, [packed]) => {
-        if (kind === "file") downloadBytes(await gunzip(packed), type, name);
+        if (kind !== "file" || !this.asked) return;
+        this.asked = false;
+        downloadBytes(await gunzip(packed), type, name);
       },
       ...this.onChange(["label", "ready"], () => this.later()),
     });

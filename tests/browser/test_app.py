@@ -186,3 +186,20 @@ def test_everything_fits_a_phone(app, neck):
     parts = app.page.locator(".widget-vbox :is(button, select, input):visible")
     right = [part["x"] + part["width"] for one in parts.all() if (part := one.bounding_box())]
     assert max(right) <= box["x"] + box["width"]
+
+
+def test_one_of_two_displays_saves_the_file(window, voila):
+    window.ready = ".cordviz-files button:enabled >> nth=1"
+    code = (
+        "from cordviz.widgets.files import FileDownload\n"
+        "app = FileDownload(label='Table')\napp.offer('table.csv', 'text/csv', b'a,b')\n"
+        "display(app)\napp"
+    )
+    window.voila(voila, [code])
+    saved = []
+    window.page.on("download", lambda one: saved.append(one))
+    for number in (1, 2):
+        with window.page.expect_download():
+            window.page.get_by_role("button", name="Table").nth(1).click()
+        window.page.wait_for_timeout(500)
+        assert len(saved) == number
