@@ -227,6 +227,30 @@ def test_empty_slices_have_no_cord(scan):
     assert mask[..., 13].any()
 
 
+def test_one_thick_slice_without_signal_costs_no_other():
+    image, _ = cv.simulate_subject(41).acquire(
+        "MT-off", fov=(50, 50, 80), thickness_mm=16.0, spacing_mm=16.0
+    )
+    data = image.get_fdata(dtype=np.float32)
+    whole = cv.segment_cord(image, progress=False).get_fdata().sum(axis=(0, 1))
+    data[..., 2] = 0
+    seg = cv.segment_cord(nib.Nifti1Image(data, image.affine), progress=False)
+    area = seg.get_fdata().sum(axis=(0, 1))
+    assert area[2] == 0
+    np.testing.assert_allclose(np.delete(area, 2), np.delete(whole, 2), rtol=0.1)
+
+
+def test_empty_slices_beyond_the_ends_change_little(scan):
+    image, _ = scan
+    z = image.shape[2]
+    wide = np.pad(image.get_fdata(dtype=np.float32), ((0, 0), (0, 0), (2 * z, 2 * z)))
+    area = cv.segment_cord(nib.Nifti1Image(wide, image.affine), progress=False)
+    area = area.get_fdata().sum(axis=(0, 1))
+    whole = cv.segment_cord(image, progress=False).get_fdata().sum(axis=(0, 1))
+    assert area[2 * z : 3 * z].sum() == pytest.approx(whole.sum(), rel=0.1)
+    assert area[: 2 * z].sum() == area[3 * z :].sum() == 0
+
+
 def test_the_agnostic_method_says_that_it_is_told_no_contrast(scan):
     with pytest.warns(UserWarning, match="'t2' is ignored"):
         seg = cv.segment_cord(scan[0], contrast="t2")

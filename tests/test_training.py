@@ -218,7 +218,7 @@ def test_all_networks_that_are_compared_have_the_same_budget():
     assert len(budgets) == 1
 
 
-def test_a_folder_of_spine_generic_becomes_training_data(tmp_path):
+def test_a_folder_of_spine_generic_becomes_training_data(tmp_path, monkeypatch):
     image, truth = cv.simulate_subject(5).acquire("MT-on", fov=(40, 40, 30))
     stem, labels = "sub-x01_flip-1_mt-on_MTS", tmp_path / "derivatives"
     for folder, name, what in (
@@ -230,10 +230,31 @@ def test_a_folder_of_spine_generic_becomes_training_data(tmp_path):
         path.parent.mkdir(parents=True)
         nib.save(what, path)
     recipe = {"spine_generic": {"folder": ".", "slices": 4}}
-    (path,) = prepare(recipe, tmp_path, tmp_path / "cache", progress=False)["real"]
+    monkeypatch.chdir(tmp_path.parent)
+    relative = Path(tmp_path.name)
+    (path,) = prepare(recipe, relative, tmp_path / "cache", progress=False)["real"]
     part = torch.load(path, weights_only=True)
     assert part["contrast"].tolist() == [3] * 4
     assert set(part) == {"image", "contrast", "cord", "hard"}
+
+
+def test_what_is_no_training_data_is_named(tmp_path):
+    image, truth = cv.simulate_subject(5).acquire("T2w", fov=(40, 40, 20))
+    broken = image.get_fdata(dtype=np.float32).copy()
+    broken[3, 3, 3] = np.nan
+    nib.save(nib.Nifti1Image(broken, image.affine), tmp_path / "nan.nii.gz")
+    nib.save(image, tmp_path / "image.nii.gz")
+    nib.save(truth, tmp_path / "mask.nii.gz")
+    nib.save(truth.slicer[::2], tmp_path / "half.nii.gz")
+    for case, said in (
+        ({"image": "nan", "mask": "mask"}, "image nan has 1 NaN"),
+        ({"image": "image", "mask": "half"}, "half has shape"),
+    ):
+        recipe = {"real": [case | {"name": "one", "contrast": "T2w"}]}
+        with pytest.raises(ValueError, match=said):
+            prepare(recipe, tmp_path, tmp_path / "cache", progress=False)
+    with pytest.raises(FileNotFoundError, match="No image with its masks"):
+        prepare({"spine_generic": {"folder": "."}}, tmp_path, tmp_path / "c", progress=False)
 
 
 def test_people_kept_for_evaluation_are_refused(tmp_path):

@@ -26,7 +26,7 @@ def keep_cord(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
         slice(max(0, b.start - e), b.stop + e) for b, e in zip(box, (*edge, 0), strict=True)
     )
     core = core[box]
-    reach = 2 * round(BRIDGE_MM / 2 / spacing[2]) + 1
+    reach = 2 * max(1, round(BRIDGE_MM / 2 / spacing[2])) + 1  # one slice, however thick
     pieces, count = ndimage.label(ndimage.maximum_filter1d(core, reach, axis=2))
     sizes = ndimage.sum_labels(mask[box], pieces * core, np.arange(1, count + 1))
     piece = core & (pieces == 1 + int(np.argmax(sizes)))

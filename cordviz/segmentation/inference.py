@@ -210,7 +210,9 @@ def _center(
     Returns the centres, and some slices with what the first view showed there.
     """
     centers = candidates(data, spacing)
-    probes = np.unique(np.linspace(0, len(centers[0]) - 1, PROBES).round().astype(int))
+    shown = np.flatnonzero(np.ptp(data, axis=(0, 1)))  # not the empty slices of a padded image
+    shown = shown if shown.size else np.arange(data.shape[2])
+    probes = shown[np.unique(np.linspace(0, shown.size - 1, PROBES).round().astype(int))]
     worse = min((probes.size + 1) // 2, probes.size - 1)  # of a single slice, none
     found = [run(c, probes, VIEWS[:1])[0] for c in centers]
     certain = [np.sort(_certainty(patches))[worse:].mean() for patches in found]

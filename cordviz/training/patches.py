@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from joblib import Parallel, delayed
+from nibabel.nifti1 import Nifti1Image
 from tqdm.auto import tqdm
 
 from .._files import atomic_path
+from .._validation import check_3d, check_finite, check_same_grid
 from ..images import read_image, reorient, spacing_mm, voxels
 from ..segmentation.sampling import cut_patches
 from ..simulation import simulate_subject
@@ -93,7 +95,7 @@ def _spine_generic(recipe: dict[str, Any], real: Path) -> list[dict[str, Any]]:
     """Cases of a folder of spine-generic downloads: every image with a soft truth."""
     if not (folder := recipe.get("spine_generic", {}).get("folder")):
         return []
-    root, cases = real / folder, []
+    root, cases = (real / folder).resolve(), []
     labels = root / "derivatives"
     for soft in sorted(labels.glob("labels_softseg/sub-*/*/*_label-SC_softseg.nii.gz")):
         where = soft.parent.relative_to(labels / "labels_softseg")
@@ -103,14 +105,24 @@ def _spine_generic(recipe: dict[str, Any], real: Path) -> list[dict[str, Any]]:
         if contrast and all(Path(f"{path}.nii.gz").exists() for path in (image, hard)):
             case = {"name": stem, "contrast": contrast, "image": image, "mask": soft, "hard": hard}
             cases.append(case | {"slices": recipe["spine_generic"].get("slices", 16)})
+    if not cases:
+        raise FileNotFoundError(
+            f"No image with its masks in {root}: expected sub-*/*/*.nii.gz, with a soft mask in "
+            "derivatives/labels_softseg and a hard one in derivatives/labels."
+        )
     return cases
 
 
 def load_ras(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Voxels in RAS order and their spacing; a missing .nii.gz is added."""
-    named = path if path.name.endswith((".nii", ".nii.gz")) else Path(f"{path}.nii.gz")
-    img = reorient(read_image(named))
+    img = reorient(_read(path))
+    check_3d(img.shape, f"image {path.name}")
+    check_finite(voxels(img), f"image {path.name}")
     return voxels(img), spacing_mm(img)
+
+
+def _read(path: Path) -> Nifti1Image:
+    return read_image(path if path.name.endswith((".nii", ".nii.gz")) else Path(f"{path}.nii.gz"))
 
 
 def centers_of(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
@@ -140,6 +152,10 @@ def _join(packs: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _cut_real(case: dict[str, Any], real: Path) -> dict[str, Any]:
     data, spacing = load_ras(real / case["image"])
+    image = _read(real / case["image"])
+    for key in ("mask", "hard"):
+        if key in case:
+            check_same_grid(_read(real / case[key]), image, str(case[key]), str(case["image"]))
     masks = {"cord": np.clip(load_ras(real / case["mask"])[0], 0, 1)}
     if "hard" in case:
         masks["hard"] = np.clip(load_ras(real / case["hard"])[0], 0, 1)
