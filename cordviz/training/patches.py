@@ -152,13 +152,11 @@ def _join(packs: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _cut_real(case: dict[str, Any], real: Path) -> dict[str, Any]:
     data, spacing = load_ras(real / case["image"])
-    image = _read(real / case["image"])
-    for key in ("mask", "hard"):
-        if key in case:
-            check_same_grid(_read(real / case[key]), image, str(case[key]), str(case["image"]))
-    masks = {"cord": np.clip(load_ras(real / case["mask"])[0], 0, 1)}
-    if "hard" in case:
-        masks["hard"] = np.clip(load_ras(real / case["hard"])[0], 0, 1)
+    image, masks = _read(real / case["image"]), {}
+    for name, path in (("cord", case["mask"]), ("hard", case.get("hard"))):
+        if path is not None:
+            check_same_grid(_read(real / path), image, str(path), str(case["image"]))
+            masks[name] = np.clip(load_ras(real / path)[0], 0, 1)
     mask = masks["cord"]
     rng = np.random.default_rng(0)
     slices, center = np.flatnonzero(mask.any(axis=(0, 1))), centers_of(mask, spacing)

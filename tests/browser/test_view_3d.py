@@ -55,6 +55,7 @@ def drawn(window):
         picture = Image.open(BytesIO(b64decode(data.partition(",")[2])))
         return picture.convert("L").getextrema()[1] > 150
 
+    window.page.wait_for_selector(CANVAS, state="attached")  # it comes after the view's frame
     window.until(bright)
 
 
