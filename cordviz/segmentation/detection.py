@@ -7,6 +7,7 @@ mm from the centre of voxel (0, 0).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy import ndimage
@@ -85,12 +86,12 @@ def find_cord(
     """
     slabs, at = make_slabs(data, spacing)
     height = float(np.median(np.diff(at)) * spacing[2]) if len(at) > 1 else float(spacing[2])
-    score = cordness(slabs, bright=bright, slab_mm=height)
+    (score,) = cordness(slabs, bright=(bright,), slab_mm=height)
     if hints is not None:
         score = _pull_to(score, at, hints)
     path = best_path(score, height)
     step = max(1, len(slabs) // 12)
-    other = cordness(slabs[::step], bright=not bright, slab_mm=height * step)
+    (other,) = cordness(slabs[::step], bright=(not bright,), slab_mm=height * step)
     along = _values_along(score, path)
     against = _values_along(other, best_path(other, height * step))
     center = path * float(STEP_MM * STRIDE)
@@ -110,8 +111,18 @@ def find_cord(
     return Tube(center, axes, np.interp(slices, at, along), margin)
 
 
-def make_slabs(data: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def make_slabs(
+    data: np.ndarray, spacing: np.ndarray, *, levels: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Average thin slices to slabs and resample them to the in-plane grid.
+
+    Parameters
+    ----------
+    data : ndarray of shape (X, Y, Z)
+    spacing : ndarray of shape (3,)
+        Voxel size in mm.
+    levels : int, optional
+        About so many slabs, evenly spread, are enough.
 
     Returns
     -------
@@ -122,6 +133,8 @@ def make_slabs(data: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.nd
     per_slab = max(1, round(SLAB_MM / spacing[2]))
     edges = np.linspace(0, data.shape[2], max(1, data.shape[2] // per_slab) + 1).round().astype(int)
     slabs = np.add.reduceat(data, edges[:-1], axis=2, dtype=np.float32) / np.diff(edges)
+    some = slice(None, None, max(1, slabs.shape[2] // levels) if levels else 1)
+    slabs, at = slabs[..., some], ((edges[:-1] + edges[1:] - 1) / 2)[some]
     finer = [0.42 * STEP_MM / s if s < STEP_MM else 0.0 for s in spacing[:2]]
     slabs = ndimage.gaussian_filter(slabs, (*finer, 0), mode="nearest")
     shape = [int((n - 1) * s / STEP_MM) + 1 for n, s in zip(slabs.shape, spacing[:2], strict=False)]
@@ -132,27 +145,28 @@ def make_slabs(data: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.nd
         order=1,
         mode="nearest",
     )
-    return slabs, (edges[:-1] + edges[1:] - 1) / 2
+    return slabs, at
 
 
-def cordness(slabs: np.ndarray, *, bright: bool, slab_mm: float) -> np.ndarray:
+def cordness(slabs: np.ndarray, *, bright: tuple[bool, ...], slab_mm: float) -> np.ndarray:
     """Score how much each position looks like the centre of a cord.
 
     Parameters
     ----------
     slabs : ndarray of shape (S, X, Y)
-    bright : bool
-        Whether the cord is brighter than what surrounds it.
+    bright : tuple of P bool
+        Whether the cord is brighter than what surrounds it; both cost little more than one.
     slab_mm : float
         Distance between slabs.
 
     Returns
     -------
-    ndarray of shape (S, ceil(X / STRIDE), ceil(Y / STRIDE))
+    ndarray of shape (P, S, ceil(X / STRIDE), ceil(Y / STRIDE))
     """
-    few = range(0, len(slabs), 16)  # bounds the memory on whole-head images
-    parts = [_cordness(slabs[k : k + 16], bright) for k in few]
-    score, inside = (np.concatenate(part) for part in zip(*parts, strict=True))
+    few = range(0, len(slabs), 2)  # more of a large image leave the processor's cache
+    parts = [_cordness(slabs[k : k + 2], bright) for k in few]
+    score = np.concatenate([part[0] for part in parts], axis=1)
+    inside = np.concatenate([part[1] for part in parts])
     if slab_mm > CHANGE_MM / 2 or len(slabs) < 3:
         return score + CHANGE * CORD_CHANGE
     window = max(3, 2 * round(CHANGE_MM / slab_mm / 2) + 1)
@@ -162,37 +176,43 @@ def cordness(slabs: np.ndarray, *, bright: bool, slab_mm: float) -> np.ndarray:
     return score + CHANGE * np.sqrt(np.maximum(square - mean**2, 0))
 
 
-def _cordness(slabs: np.ndarray, bright: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Score of each slab by itself, and its brightness at the scale of the cord."""
+def _cordness(slabs: np.ndarray, bright: tuple[bool, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Score of each slab by itself, per polarity, and its brightness at the scale of the cord."""
     n, nx, ny = slabs.shape
     local = _normalise(slabs)
     pad = ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN))
     gx, gy = (np.pad(np.gradient(local, axis=a), pad) for a in (1, 2))
 
-    def edge(direction: tuple[float, float], shell: tuple, sign: float) -> np.ndarray:
-        """Strongest gradient of `sign` along a ray from each centre, within the shell."""
-        slope = sign * (gx * direction[0] + gy * direction[1])
+    def edge(slope: np.ndarray, offsets: set[tuple[int, int]], side: int) -> np.ndarray:
+        """Strongest slope at some offsets from each centre, on this or the opposite side."""
         best = np.full((n, -(-nx // STRIDE), -(-ny // STRIDE)), -0.1, dtype=np.float32)
-        for dx, dy in _ray(direction, *shell):
-            view = slope[:, MARGIN + dx : MARGIN + dx + nx, MARGIN + dy : MARGIN + dy + ny]
-            np.maximum(best, view[:, ::STRIDE, ::STRIDE], out=best)
+        for dx, dy in offsets:
+            x, y = MARGIN + side * dx, MARGIN + side * dy
+            np.maximum(best, slope[:, x : x + nx : STRIDE, y : y + ny : STRIDE], out=best)
         return np.minimum(best, 1, out=best)
 
-    sign = -1.0 if bright else 1.0
-    angles = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
-    rays = list(zip(np.cos(angles), np.sin(angles), strict=True))
-    inner = np.sort([edge(ray, CORD_SHELL, sign) for ray in rays], axis=0)
-    outer = sum(edge(ray, CANAL_SHELL, -sign) for ray in rays) / DIRECTIONS
+    inner: list[list[np.ndarray]] = [[] for _ in bright]
+    outer: list[list[np.ndarray]] = [[] for _ in bright]
+    for angle in 2 * np.pi * np.arange(DIRECTIONS // 2) / DIRECTIONS:
+        ray = (np.cos(angle), np.sin(angle))
+        rise = gx * ray[0] + gy * ray[1]
+        slopes = {1: rise, -1: -rise}
+        cord, canal = _ray(ray, *CORD_SHELL), _ray(ray, *CANAL_SHELL)
+        for side in (1, -1):  # seen from the other side, what rises falls
+            for k, is_bright in enumerate(bright):
+                sign = -side if is_bright else side
+                inner[k].append(edge(slopes[sign], cord, side))
+                outer[k].append(edge(slopes[-sign], canal, side))
     steep = np.hypot(gx, gy)[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
     rough = ndimage.gaussian_filter(steep, (0, 2, 1.5), mode="nearest", truncate=2.5)
     off_midline = (np.arange(nx) - (nx - 1) / 2)[None, ::STRIDE, None] * STEP_MM / 50
-    score = (
-        INNER_EDGE * inner[: DIRECTIONS // 2].mean(axis=0)  # the weaker half: closed all around
-        + OUTER_EDGE * outer
-        + ROUGHNESS * rough[:, ::STRIDE, ::STRIDE]
-        + SYMMETRY * _symmetry(local)[:, ::STRIDE, ::STRIDE]
+    either = (
+        ROUGHNESS * rough[:, ::STRIDE, ::STRIDE]
+        + SYMMETRY * _symmetry(local)
         + MIDLINE * off_midline**2
     )
+    weaker = np.sort(inner, axis=1)[:, : DIRECTIONS // 2]  # half: closed all around
+    score = INNER_EDGE * weaker.mean(axis=1) + OUTER_EDGE * np.mean(outer, axis=1) + either
     inside = ndimage.gaussian_filter(local, (0, 2, 1.5), mode="nearest", truncate=2.5)
     return score, inside[:, ::STRIDE, ::STRIDE]
 
@@ -232,6 +252,7 @@ def _normalise(slabs: np.ndarray) -> np.ndarray:
     return (smooth - mean) / (scatter + floor + 1e-6)
 
 
+@cache
 def _ray(
     direction: tuple[float, float], small: tuple[float, float], large: tuple[float, float]
 ) -> set[tuple[int, int]]:
@@ -244,18 +265,18 @@ def _ray(
 
 
 def _symmetry(local: np.ndarray) -> np.ndarray:
-    """Correlation of the 26 × 21 mm around each position with its left-right mirror image."""
+    """Correlation of the 26 × 21 mm around each `STRIDE`th position with their mirror image."""
     nx = local.shape[1]
     padded = np.pad(local, ((0, 0), (14, 14), (0, 0)))
-    product, power = np.zeros_like(local), np.full_like(local, 1e-3)
+    product, power = np.zeros_like(local[:, ::STRIDE]), np.full_like(local[:, ::STRIDE], 1e-3)
     for d in range(1, 14):
-        right, left = padded[:, 14 + d : 14 + d + nx], padded[:, 14 - d : 14 - d + nx]
+        right, left = (padded[:, 14 + k : 14 + k + nx : STRIDE] for k in (d, -d))
         product += right * left
         power += (right * right + left * left) / 2
     product, power = (
         ndimage.uniform_filter1d(v, 21, axis=2, mode="constant") for v in (product, power)
     )
-    return product / power
+    return (product / power)[..., ::STRIDE]
 
 
 def _pull_to(score: np.ndarray, at: np.ndarray, hints: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from .sampling import STEP_MM, cut_patches, paste_patches
 from .softness import lean_on_neighbours, softness
 
 PATCH = 96  # pixels, 58 mm: what a network sees at once
-BATCH = 8  # more do not fit the cache of a processor
+BATCH = 6  # more do not fit the cache of a processor
 LEVELS = 10  # at about so many heights the cord is looked for
 PROBES = 12  # slices on which the network judges a candidate for the cord
 LEAST_CERTAINTY = 0.78  # mean of the better half of the probes: 0.85 and more with a cord, real or
@@ -103,8 +103,8 @@ def segment_soft(
 
     def run(center: np.ndarray, slices: np.ndarray, views: Sequence[dict[str, Any]]) -> np.ndarray:
         found = []
-        for part in np.split(slices, range(BATCH, slices.size, BATCH)):
-            cut = cut_patches(slabs, step, center[part], PATCH, slices=part)
+        for part in np.split(np.arange(slices.size), range(BATCH, slices.size, BATCH)):
+            cut = cut_patches(slabs, step, center[part], PATCH, slices=slices[part])
             found.append(np.stack([_run(network, cut, **view) for view in views]))
         return np.concatenate(found, axis=1)
 
@@ -116,7 +116,7 @@ def segment_soft(
         center = _fill(start)[at.astype(int)]
     report()
     if (left := np.flatnonzero(np.isnan(first[:, 0, 0]))).size:
-        first[left] = run(center, left, VIEWS[:1])[0]
+        first[left] = run(center[left], left, VIEWS[:1])[0]
     patches = np.mean([first, *run(center, every, VIEWS[1:])], axis=0)
     report()
     for _ in range(2):
@@ -125,7 +125,7 @@ def segment_soft(
         if moved.size == 0:
             break
         center[moved] = better[moved]
-        patches[moved] = run(center, moved, VIEWS).mean(axis=0)
+        patches[moved] = run(center[moved], moved, VIEWS).mean(axis=0)
     shape = slabs.shape
 
     def paste() -> np.ndarray:
@@ -187,17 +187,13 @@ def _deviation(patches: np.ndarray, network: Network) -> np.ndarray:
 
 def candidates(data: np.ndarray, spacing: np.ndarray) -> list[np.ndarray]:
     """Where a dark and where a bright cord would run best: centres, each of shape (Z, 2)."""
-    slabs, at = make_slabs(data, spacing)
-    some = slice(None, None, max(1, len(slabs) // LEVELS))  # it is only a rough centre
-    slabs, at = slabs[some], at[some]
+    slabs, at = make_slabs(data, spacing, levels=LEVELS)  # it is only a rough centre
     height = float(np.median(np.diff(at)) * spacing[2]) if len(at) > 1 else float(spacing[2])
+    slices = np.arange(data.shape[2])
     found = []
-    for bright in (False, True):
-        path = best_path(cordness(slabs, bright=bright, slab_mm=height), height) * float(
-            DETECTION_STEP_MM * STRIDE
-        )
+    for score in cordness(slabs, bright=(False, True), slab_mm=height):
+        path = best_path(score, height) * float(DETECTION_STEP_MM * STRIDE)
         path = ndimage.gaussian_filter1d(path, 4 / height, axis=0, mode="nearest")
-        slices = np.arange(data.shape[2])
         found.append(np.stack([np.interp(slices, at, path[:, a]) for a in (0, 1)], axis=1))
     return found
 
@@ -214,7 +210,8 @@ def _center(
     shown = shown if shown.size else np.arange(data.shape[2])
     probes = shown[np.unique(np.linspace(0, shown.size - 1, PROBES).round().astype(int))]
     worse = min((probes.size + 1) // 2, probes.size - 1)  # of a single slice, none
-    found = [run(c, probes, VIEWS[:1])[0] for c in centers]
+    here = np.concatenate([c[probes] for c in centers])
+    found = np.split(run(here, np.tile(probes, len(centers)), VIEWS[:1])[0], len(centers))
     certain = [np.sort(_certainty(patches))[worse:].mean() for patches in found]
     best = int(np.argmax(certain))
     if certain[best] < LEAST_CERTAINTY:

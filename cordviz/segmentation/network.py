@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 WINDOW = 15  # pixels, 9 mm: smaller than the canal, so that its wall does not set the scale
 
@@ -39,8 +40,12 @@ class UNet(nn.Module):
         self.kernels: list[Tensor] = []
 
     def settle(self) -> None:
-        """Keep what is made of the weights in each pass; from here on they stay as they are."""
-        self.kernels = [_smeared(block.get_parameter("0.weight")) for block in self.up]
+        """Prepare weights that stay as they are: keep what each pass makes of them, and the order
+        in which processors convolve fastest, features last.
+        """
+        convert_conv2d_weight_memory_format(self, torch.channels_last)
+        kernels = [_smeared(block.get_parameter("0.weight")) for block in self.up]
+        self.kernels = [k.contiguous(memory_format=torch.channels_last) for k in kernels]
 
     def forward(self, patches: Tensor) -> Tensor:
         """Logits of the cord fraction.
@@ -134,12 +139,24 @@ def _smeared(weight: Tensor) -> Tensor:
     return torch.stack(smears).sum(dim=0)
 
 
+class _Norm(nn.GroupNorm):
+    """Each feature by itself, as instance norm, but faster."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not x.is_contiguous(memory_format=torch.channels_last):
+            return super().forward(x)
+        mean = x.mean(dim=(2, 3), keepdim=True)  # features last, torch takes ten times as long
+        variance = ((x * x).mean(dim=(2, 3), keepdim=True) - mean**2).clamp(min=0)
+        scale = self.weight[:, None, None] * (variance + self.eps).rsqrt()
+        return torch.addcmul(self.bias[:, None, None] - mean * scale, x, scale, out=x)
+
+
 def _block(inputs: int, outputs: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for a in (inputs, outputs):
         layers += [
             nn.Conv2d(a, outputs, 3, padding=1, bias=False),
-            nn.GroupNorm(outputs, outputs),  # each feature by itself, as instance norm: faster
+            _Norm(outputs, outputs),
             nn.LeakyReLU(0.01, inplace=True),
         ]
     return nn.Sequential(*layers)
