@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch.nn import functional
 
 import cordviz as cv
@@ -16,7 +17,7 @@ from cordviz.images import reorient, restore, spacing_mm, voxels
 from cordviz.segmentation import cleaning, inference, network
 from cordviz.segmentation.inference import candidates, segment_soft
 from cordviz.segmentation.network import Network, load_network, save_network
-from cordviz.segmentation.sampling import STEP_MM, cut_patches, paste_patches
+from cordviz.segmentation.sampling import STEP_MM, cut_patches, fill_rim, paste_patches
 from cordviz.training.train import find_recipe, read_recipe
 
 WEIGHTS = Path(inference.__file__).parent / "weights" / "agnostic.pt"
@@ -231,7 +232,7 @@ def test_one_thick_slice_without_signal_costs_no_other():
     image, _ = cv.simulate_subject(41).acquire(
         "MT-off", fov=(50, 50, 80), thickness_mm=16.0, spacing_mm=16.0
     )
-    data = image.get_fdata(dtype=np.float32)
+    data = image.get_fdata(dtype=np.float32).copy()
     whole = cv.segment_cord(image, progress=False).get_fdata().sum(axis=(0, 1))
     data[..., 2] = 0
     seg = cv.segment_cord(nib.Nifti1Image(data, image.affine), progress=False)
@@ -249,6 +250,69 @@ def test_empty_slices_beyond_the_ends_change_little(scan):
     whole = cv.segment_cord(image, progress=False).get_fdata().sum(axis=(0, 1))
     assert area[2 * z : 3 * z].sum() == pytest.approx(whole.sum(), rel=0.1)
     assert area[: 2 * z].sum() == area[3 * z :].sum() == 0
+
+
+def test_masking_around_the_cord_hardly_changes_its_area():
+    """As pipelines do before they register; edges of the mask are no canal."""
+    image, truth = cv.simulate_subject(3).acquire("MT-off", fov=(48, 48, 24))
+    data, cord = image.get_fdata(dtype=np.float32).copy(), truth.get_fdata()
+    spacing = spacing_mm(image)
+    x, y = (np.arange(n) for n in data.shape[:2])
+    for k in range(data.shape[2]):
+        cx, cy = ndimage.center_of_mass(cord[..., k])
+        far = np.hypot((x[:, None] - cx) * spacing[0], (y - cy) * spacing[1]) > 13
+        data[..., k][far] = 0
+    masked = cv.segment_cord(nib.Nifti1Image(data, image.affine), progress=False)
+    whole = cv.segment_cord(image, progress=False)
+    assert masked.get_fdata().sum() == pytest.approx(whole.get_fdata().sum(), rel=0.03)
+    assert not masked.get_fdata()[data == 0].any()
+
+
+def test_a_rim_is_filled_from_what_is_next_to_it():
+    rng = np.random.default_rng(0)
+    inner = rng.normal(size=(30, 20, 3)) + 10
+    data = np.pad(inner, ((4, 0), (2, 5), (0, 0)))
+    filled, shown = fill_rim(data, np.ones(3))
+    assert shown.sum() == inner.size
+    np.testing.assert_array_equal(filled[:4, 2:22], np.repeat(inner[:1], 4, axis=0))
+    np.testing.assert_array_equal(filled[4:, 2:22], inner)
+    wide = np.pad(rng.normal(size=(100, 100, 1)), ((9, 9), (9, 9), (0, 0)))
+    assert fill_rim(wide, np.ones(3))[0] is wide, "too far away to matter"
+    assert fill_rim(inner, np.ones(3))[1].all()
+
+
+@pytest.mark.parametrize("contrast", ["T2w", "T2star"])
+def test_a_spike_changes_little(contrast):
+    """In the corner of a narrow image, whose values go on outside."""
+    image, _ = cv.simulate_subject(3).acquire(contrast, fov=(40, 40, 24))
+    data = image.get_fdata(dtype=np.float32).copy()
+    whole = cv.segment_cord(image, progress=False).get_fdata().sum(axis=(0, 1))
+    data[0, 0, whole.size // 2] = 200 * data.max()
+    seg = cv.segment_cord(nib.Nifti1Image(data, image.affine), progress=False)
+    np.testing.assert_allclose(seg.get_fdata().sum(axis=(0, 1)), whole, rtol=0.03)
+
+
+def test_a_limb_has_no_cord_unless_somebody_points_at_it():
+    rng = np.random.default_rng(0)
+    x, y = np.mgrid[-60:61, -60:61]
+    fat, bone, marrow = (np.hypot(x - c, y) < r for c, r in ((0, 48), (5, 14), (5, 8)))
+    limb = np.where(np.hypot(x, y) < 55, 200, 0) - 100 * fat - 80 * bone + 120 * marrow
+    data = limb[..., None] + rng.normal(0, 4, (*limb.shape, 12))
+    image = nib.Nifti1Image(data.astype(np.float32), np.diag([1, 1, 5, 1]))
+    with pytest.raises(ValueError, match=r"likeliest object has 1\d\d mm²"):
+        cv.segment_cord(image)
+    assert cv.segment_cord(image, seed_mm=(65, 60, 30)).get_fdata().any()
+
+
+def test_narrow_slices_warn_and_narrower_ones_are_refused(scan):
+    middle = reorient(scan[0]).slicer
+    spacing = spacing_mm(reorient(scan[0]))[0]
+    for mm, expected in ((21, pytest.warns(UserWarning, match="24 mm or more")),
+                         (16, pytest.raises(ValueError, match="at least 18 mm"))):  # fmt: skip
+        n = round(mm / spacing)
+        low = round(24 / spacing) - n // 2
+        with expected:
+            cv.segment_cord(middle[low : low + n, low : low + n])
 
 
 def test_the_agnostic_method_says_that_it_is_told_no_contrast(scan):

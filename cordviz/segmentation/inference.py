@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from .cleaning import LEAST_AREA_MM2, keep_cord, without_brain_stem
+from .cleaning import BRAIN_STEM_MM2, LEAST_AREA_MM2, keep_cord, without_brain_stem
 from .detection import STEP_MM as DETECTION_STEP_MM
 from .detection import STRIDE, best_path, cordness, make_slabs
 from .network import Network, check_device, load_network
-from .sampling import STEP_MM, cut_patches, paste_patches
+from .sampling import STEP_MM, cut_patches, fill_rim, paste_patches
 from .softness import lean_on_neighbours, softness
 
 PATCH = 96  # pixels, 58 mm: what a network sees at once
@@ -28,7 +28,12 @@ PROBES = 12  # slices on which the network judges a candidate for the cord
 LEAST_CERTAINTY = 0.78  # mean of the better half of the probes: 0.85 and more with a cord, real or
 # simulated, 0.71 and less in noise and in what lies before and behind the cord of real images
 MOVED_MM = 4.0  # a patch further off the cord than this is cut again
+ROUNDS = 3  # of cutting again, at most: each follows the cord further
 SLAB_MM = 2.0  # thinner slices are averaged up to this
+ADVICE = (
+    "Crop it around the spine if the field of view is large, or point at the cord with "
+    "centerline= or seed_mm=."
+)
 STEPS = 3  # that `segment_soft` reports
 # what must not change the result, but does a little: who looks, and how
 VIEWS: tuple[dict[str, Any], ...] = ({"member": 0}, {"member": 1, "flip": True, "shift": (0, 1)})
@@ -98,6 +103,7 @@ def segment_soft(
         No cord found.
     """
     network = load_network(Path(weights), check_device(device))
+    data, shown = fill_rim(data, spacing)
     slabs, at = _slabs(data, spacing[2])
     step = spacing * [1, 1, at[1] - at[0] if len(at) > 1 else 1]
 
@@ -119,24 +125,31 @@ def segment_soft(
         first[left] = run(center[left], left, VIEWS[:1])[0]
     patches = np.mean([first, *run(center, every, VIEWS[1:])], axis=0)
     report()
-    for _ in range(2):
-        better = _recentre(patches, center, step[2])
-        moved = np.flatnonzero(np.hypot(*(better - center).T) > MOVED_MM)
-        if moved.size == 0:
-            break
-        center[moved] = better[moved]
-        patches[moved] = run(center[moved], moved, VIEWS).mean(axis=0)
     shape = slabs.shape
 
     def paste() -> np.ndarray:
         return keep_cord(np.clip(paste_patches(patches, shape, spacing, center), 0, 1), step)
 
-    area = without_brain_stem(paste(), step).sum(axis=(0, 1))
+    mask = paste()
+    for _ in range(ROUNDS):
+        cord = mask.max(axis=(0, 1)) > 0  # what else looks like it must not pull
+        better = _recentre(np.where(cord[:, None, None], patches, 0), center, step[2])
+        moved = np.flatnonzero(np.hypot(*(better - center).T) > MOVED_MM)
+        if moved.size == 0:
+            break
+        center[moved] = better[moved]
+        patches[moved] = run(center[moved], moved, VIEWS).mean(axis=0)
+        mask = paste()
+    area = without_brain_stem(mask, step).sum(axis=(0, 1)) * spacing[0] * spacing[1]
+    if start is None and (usual := np.median(area[area > 0])) > BRAIN_STEM_MM2:
+        raise ValueError(
+            f"No spinal cord found: the likeliest object has {usual:.0f} mm² in most slices, and "
+            f"no cord more than {BRAIN_STEM_MM2:g}. {ADVICE}"
+        )
     patches = np.where(area[:, None, None] > 0, patches, 0)
     patches = lean_on_neighbours(patches, _recentre(patches, center, step[2]) - center, step[2])
     kept, sd = paste(), None
     report()
-    shown = np.ptp(data, axis=(0, 1)) > 0  # an empty slice has no cord
     if uncertainty:
         sd = _deviation(np.stack([patches, *run(center, every, CHANGES)]), network)
         sd = np.clip(paste_patches(sd, shape, spacing, center), 0, 0.5) * kept.any(axis=(0, 1))
@@ -216,9 +229,8 @@ def _center(
     best = int(np.argmax(certain))
     if certain[best] < LEAST_CERTAINTY:
         raise ValueError(
-            "No spinal cord found. Check that the image shows the cord in axial section "
-            "(several cm along it help) and crop it around the spine if the field of view is "
-            "large, or point at the cord with centerline= or seed_mm=."
+            "No spinal cord found. Check that the image shows the cord in axial section (several "
+            f"cm along it help). {ADVICE}"
         )
     return centers[best], probes, found[best]
 

@@ -7,8 +7,50 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy import ndimage
 
 STEP_MM = 0.6  # pixel of a patch
+RIM = 0.25  # share of a slice's border with one and the same value that makes it a rim
+NARROW_MM = 80.0  # a rim around more than this is too far from the cord to matter
+
+
+def fill_rim(data: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Let edge values go on where a narrow image was masked or padded with one value.
+
+    Parameters
+    ----------
+    data : ndarray of shape (X, Y, Z)
+    spacing : ndarray of shape (3,)
+        Voxel size in mm.
+
+    Returns
+    -------
+    filled : ndarray of shape (X, Y, Z)
+    shown : ndarray of shape (X, Y, Z), bool
+        Where there is an image.
+    """
+    filled, shown = data, np.ones(data.shape, bool)
+    border = np.ones(data.shape[:2], bool)
+    border[1:-1, 1:-1] = False
+    for k in range(data.shape[2]):
+        plane, seen = data[..., k], shown[..., k]
+        values, counts = np.unique(plane[border], return_counts=True)
+        if counts.max() < RIM * counts.sum():
+            continue
+        pieces, _ = ndimage.label(plane == values[counts.argmax()])
+        seen[np.isin(pieces, np.setdiff1d(pieces[border], 0))] = False
+        if seen.any() and _least_extent(seen, spacing) < NARROW_MM:
+            nearest = ndimage.distance_transform_edt(
+                ~seen, spacing[:2], return_distances=False, return_indices=True
+            )
+            filled = filled.copy() if filled is data else filled
+            filled[..., k] = plane[tuple(nearest)]
+    return filled, shown
+
+
+def _least_extent(seen: np.ndarray, spacing: np.ndarray) -> float:
+    """Of what is seen in a slice, the shorter side, mm."""
+    return min(float(np.ptp(np.flatnonzero(seen.any(axis=1 - a)))) * spacing[a] for a in (0, 1))
 
 
 def cut_patches(
