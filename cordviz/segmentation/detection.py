@@ -92,8 +92,8 @@ def find_cord(
     path = best_path(score, height)
     step = max(1, len(slabs) // 12)
     (other,) = cordness(slabs[::step], bright=(not bright,), slab_mm=height * step)
-    along = _values_along(score, path)
-    against = _values_along(other, best_path(other, height * step))
+    along = values_along(score, path)
+    against = values_along(other, best_path(other, height * step))
     center = path * float(STEP_MM * STRIDE)
     if height < 4:
         center = ndimage.gaussian_filter1d(center, 4 / height, axis=0, mode="nearest")
@@ -239,7 +239,8 @@ def best_path(score: np.ndarray, slab_mm: float) -> np.ndarray:
     return np.array(path[::-1])
 
 
-def _values_along(score: np.ndarray, path: np.ndarray) -> np.ndarray:
+def values_along(score: np.ndarray, path: np.ndarray) -> np.ndarray:
+    """Score of a path in each slab, shape (S,)."""
     return score[np.arange(len(path)), path[:, 0], path[:, 1]]
 
 

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from .cleaning import BRAIN_STEM_MM2, LEAST_AREA_MM2, keep_cord, without_brain_stem
 from .detection import STEP_MM as DETECTION_STEP_MM
-from .detection import STRIDE, best_path, cordness, make_slabs
+from .detection import STRIDE, best_path, cordness, make_slabs, values_along
 from .network import Network, check_device, load_network
 from .sampling import STEP_MM, cut_patches, fill_rim, paste_patches
 from .softness import lean_on_neighbours, softness
@@ -27,6 +27,7 @@ LEVELS = 10  # at about so many heights the cord is looked for
 PROBES = 12  # slices on which the network judges a candidate for the cord
 LEAST_CERTAINTY = 0.78  # mean of the better half of the probes: 0.85 and more with a cord, real or
 # simulated, 0.71 and less in noise and in what lies before and behind the cord of real images
+SURE_CERTAINTY = 0.85  # from here on no other candidate is asked
 MOVED_MM = 4.0  # a patch further off the cord than this is cut again
 ROUNDS = 3  # of cutting again, at most: each follows the cord further
 SLAB_MM = 2.0  # thinner slices are averaged up to this
@@ -199,16 +200,22 @@ def _deviation(patches: np.ndarray, network: Network) -> np.ndarray:
 
 
 def candidates(data: np.ndarray, spacing: np.ndarray) -> list[np.ndarray]:
-    """Where a dark and where a bright cord would run best: centres, each of shape (Z, 2)."""
+    """Where a dark and where a bright cord would run best: centres, each of shape (Z, 2).
+
+    The path that looks more like a cord comes first.
+    """
     slabs, at = make_slabs(data, spacing, levels=LEVELS)  # it is only a rough centre
     height = float(np.median(np.diff(at)) * spacing[2]) if len(at) > 1 else float(spacing[2])
     slices = np.arange(data.shape[2])
     found = []
     for score in cordness(slabs, bright=(False, True), slab_mm=height):
-        path = best_path(score, height) * float(DETECTION_STEP_MM * STRIDE)
-        path = ndimage.gaussian_filter1d(path, 4 / height, axis=0, mode="nearest")
-        found.append(np.stack([np.interp(slices, at, path[:, a]) for a in (0, 1)], axis=1))
-    return found
+        path = best_path(score, height)
+        along = np.median(values_along(score, path))
+        mm = path * float(DETECTION_STEP_MM * STRIDE)
+        mm = ndimage.gaussian_filter1d(mm, 4 / height, axis=0, mode="nearest")
+        center = np.stack([np.interp(slices, at, mm[:, a]) for a in (0, 1)], axis=1)
+        found.append((float(along), center))
+    return [center for _, center in sorted(found, key=lambda f: -f[0])]
 
 
 def _center(
@@ -218,21 +225,23 @@ def _center(
 
     Returns the centres, and some slices with what the first view showed there.
     """
-    centers = candidates(data, spacing)
     shown = np.flatnonzero(np.ptp(data, axis=(0, 1)))  # not the empty slices of a padded image
     shown = shown if shown.size else np.arange(data.shape[2])
     probes = shown[np.unique(np.linspace(0, shown.size - 1, PROBES).round().astype(int))]
     worse = min((probes.size + 1) // 2, probes.size - 1)  # of a single slice, none
-    here = np.concatenate([c[probes] for c in centers])
-    found = np.split(run(here, np.tile(probes, len(centers)), VIEWS[:1])[0], len(centers))
-    certain = [np.sort(_certainty(patches))[worse:].mean() for patches in found]
-    best = int(np.argmax(certain))
-    if certain[best] < LEAST_CERTAINTY:
+    judged = []
+    for center in candidates(data, spacing):
+        found = run(center[probes], probes, VIEWS[:1])[0]
+        judged.append((np.sort(_certainty(found))[worse:].mean(), center, found))
+        if judged[-1][0] > SURE_CERTAINTY:
+            break
+    certain, center, found = max(judged, key=lambda j: j[0])
+    if certain < LEAST_CERTAINTY:
         raise ValueError(
             "No spinal cord found. Check that the image shows the cord in axial section (several "
             f"cm along it help). {ADVICE}"
         )
-    return centers[best], probes, found[best]
+    return center, probes, found
 
 
 def _certainty(patches: np.ndarray) -> np.ndarray:
