@@ -11,11 +11,11 @@ from scipy import ndimage
 
 STEP_MM = 0.6  # pixel of a patch
 RIM = 0.25  # share of a slice's border with one and the same value that makes it a rim
-NARROW_MM = 80.0  # a rim around more than this is too far from the cord to matter
+NEAR_MM = 40.0  # from the middle of what is seen; a rim further off matters little
 
 
 def fill_rim(data: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Let edge values go on where a narrow image was masked or padded with one value.
+    """Let edge values go on where an image was masked or padded with one value near the cord.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def fill_rim(data: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndar
             continue
         pieces, _ = ndimage.label(plane == values[counts.argmax()])
         seen[np.isin(pieces, np.setdiff1d(pieces[border], 0))] = False
-        if seen.any() and _least_extent(seen, spacing) < NARROW_MM:
+        if seen.any() and _nearest_rim(seen, spacing) < NEAR_MM:
             nearest = ndimage.distance_transform_edt(
                 ~seen, spacing[:2], return_distances=False, return_indices=True
             )
@@ -48,9 +48,10 @@ def fill_rim(data: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndar
     return filled, shown
 
 
-def _least_extent(seen: np.ndarray, spacing: np.ndarray) -> float:
-    """Of what is seen in a slice, the shorter side, mm."""
-    return min(float(np.ptp(np.flatnonzero(seen.any(axis=1 - a)))) * spacing[a] for a in (0, 1))
+def _nearest_rim(seen: np.ndarray, spacing: np.ndarray) -> float:
+    """Distance of what is not seen in a slice from the middle of what is, mm."""
+    middle = np.argwhere(seen).mean(axis=0)
+    return float(np.hypot(*((np.argwhere(~seen) - middle) * spacing[:2]).T).min())
 
 
 def cut_patches(
