@@ -9,7 +9,8 @@ area ratio (soft sum over mask) count the slices that the mask covers. Fluid rat
 image is around the mask, over the outer part of the cord. Agreement: SD (ddof=1) over
 the contrasts of one session, or two runs of one contrast, of slice areas if they share a grid, else
 of the mean area.
-"seen" images are in the recipe of the agnostic network. What to expect of people not seen:
+"seen" images are in the recipe of the network or of one that it goes on from (of the agnostic one,
+for propseg). What to expect of people not seen:
 --weights FOLDER takes NAME.pt and NAME.json from another folder, such as ``cordviz train fold_1``
 leaves them (its final.pt and final.json, renamed). --cards adds these figures to the cards.
 """
@@ -20,6 +21,7 @@ import argparse
 import json
 import time
 import warnings
+from functools import lru_cache
 from pathlib import Path
 
 import nibabel as nib
@@ -32,6 +34,7 @@ import cordviz as cv
 from cordviz import segmentation
 from cordviz.images import reorient, spacing_mm, voxels
 
+SHIPPED = segmentation.WEIGHTS
 FAMILIES = ("t1", "t2", "t2s", "dwi")
 CONTRASTS = {"agnostic": FAMILIES} | {family: (family,) for family in FAMILIES}
 SHARED = {
@@ -60,17 +63,14 @@ assert MTS in SHARED["sub-05 MT-on"][0]
 def shared_images() -> list[dict]:
     rows = []
     session = {image: name for name, images in SESSIONS.items() for image in images}
-    recipe = segmentation._model_card("agnostic")["recipe"]
-    left_out = recipe.get("left_out", [])
-    seen = {case["image"] for case in recipe["real"] if case["name"] not in left_out}
     for name, (image, mask, contrast) in SHARED.items():
-        split = "seen" if image.removesuffix(".nii.gz") in seen else "unseen"
         family = cv.closest_contrast(contrast)
         # grey levels decide: the MT-off and GRE-T1w images of the older protocol show a dark cord
         family = "t2s" if name in ("mt0", "errsm_23 mt0") else family
         rows.append(
-            {"image": name, "session": session.get(name, f"{name} alone"), "split": split,
-             "contrast": family, "load": lambda i=image: load(i), "mask": lambda m=mask: load(m)}
+            {"image": name, "session": session.get(name, f"{name} alone"), "split": "unseen",
+             "file": image.removesuffix(".nii.gz"), "contrast": family,
+             "load": lambda i=image: load(i), "mask": lambda m=mask: load(m)}
         )  # fmt: skip
     for name, (image, contrast) in WITHOUT_MASK.items():
         rows.append(
@@ -96,6 +96,25 @@ def folder_images(folder: Path) -> list[dict]:
                  "mask": mask and (lambda m=mask: nib.load(m))}
             )  # fmt: skip
     return rows
+
+
+def card_of(method: str, contrast: str) -> Path:
+    return segmentation.WEIGHTS / f"{contrast if method == 'deepseg' else 'agnostic'}.json"
+
+
+@lru_cache
+def seen_by(card: Path) -> set[str]:
+    """Images that the network of a card has learnt from, or one that it goes on from."""
+    recipe = json.loads(card.read_text(encoding="utf-8"))["recipe"]
+    left_out = recipe.get("left_out", [])
+    seen = {case["image"] for case in recipe.get("real", []) if case["name"] not in left_out}
+    if start := recipe["train"].get("start"):
+        for path in (card.with_name(f"{start}.json"), SHIPPED / f"{start}.json"):
+            # a fold may bear the name of the agnostic network
+            if path != card and path.exists() and json.loads(path.read_text())["name"] == start:
+                return seen | seen_by(path)
+        raise FileNotFoundError(f"{card} goes on from {start!r}: put {start}.json beside it.")
+    return seen
 
 
 def surface_distance(a: np.ndarray, b: np.ndarray, spacing: np.ndarray) -> float:
@@ -127,6 +146,8 @@ def fluid_ratio(data: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> floa
 def evaluate(case: dict, method: str, pictures: Path | None) -> dict:
     img = case["load"]()
     row = {k: case[k] for k in ("image", "session", "split", "contrast")} | {"method": method}
+    if "file" in case and case["file"] in seen_by(card_of(method, case["contrast"])):
+        row["split"] = "seen"
     told = {} if method == "agnostic" else {"contrast": case["contrast"]}
     start = time.process_time()
     try:
@@ -134,7 +155,8 @@ def evaluate(case: dict, method: str, pictures: Path | None) -> dict:
             warnings.simplefilter("always")
             seg = reorient(cv.segment_cord(img, method=method, progress=False, **told))
     except ValueError as error:
-        return row | {"dice": 0.0, "note": str(error)[:40]}
+        missed = {"dice": 0.0} if case["mask"] else {}
+        return row | missed | {"note": str(error)[:40]}
     spacing, soft = spacing_mm(seg), voxels(seg)
     area = soft.sum(axis=(0, 1)) * spacing[0] * spacing[1]
     row |= {"cpu_s": time.process_time() - start, "slices": int((area > 5).sum()), "_area": area}
@@ -219,8 +241,15 @@ def main() -> None:
         segmentation.WEIGHTS = options.weights
     cases = [c for f in options.folders for c in folder_images(f)] or shared_images()
     cases = [c for c in cases if not options.only or options.only in c["image"]]
+    methods = options.methods.split(",")
+    cards = {card_of(method, case["contrast"]) for method in methods for case in cases}
+    files = {path for card in cards for path in (card, card.with_suffix(".pt"))}
+    if missing := sorted(path.name for path in files if not path.exists()):
+        parser.error(f"no {', '.join(missing)} in {segmentation.WEIGHTS}; add, or choose --methods")
+    for card in cards:
+        seen_by(card)  # one whose parent is missing fails now, not after hours
     rows = []
-    for method in options.methods.split(","):
+    for method in methods:
         for case in cases:
             rows.append(evaluate(case, method, options.pictures))
             shown = {k: v for k, v in rows[-1].items() if k not in ("_area", "session")}
@@ -242,10 +271,12 @@ def write_cards(table: pd.DataFrame, spread: pd.DataFrame, folder: Path) -> None
     """Add the figures to the card of each network, of a specific one on images of its contrast."""
     columns = ["split", "dice", "distance_mm", "area_ratio", "area_mm2", "slices"]
     for name in ("agnostic", "t1", "t2", "t2s", "dwi"):
-        path = folder / f"{name}.json"
-        card = json.loads(path.read_text(encoding="utf-8"))
         method = "agnostic" if name == "agnostic" else "deepseg"
         mine = table[(table["method"] == method) & table["contrast"].isin(CONTRASTS[name])]
+        if mine.empty:
+            continue
+        path = folder / f"{name}.json"
+        card = json.loads(path.read_text(encoding="utf-8"))
         rows = mine.set_index("image")[columns].round(3).to_dict("index")
         card["real"] = {
             image: {k: v for k, v in row.items() if pd.notna(v)} for image, row in rows.items()

@@ -1,6 +1,7 @@
 """Training: truths keep their area, a minute of it works, and it goes on where it stopped."""
 
 import copy
+import json
 from pathlib import Path
 
 import nibabel as nib
@@ -29,6 +30,15 @@ def write(folder: Path, steps: int, checkpoint_s: int) -> Path:
         RECIPE.replace("steps = 160", f"steps = {steps}")
         .replace("checkpoint_s = 5", f"checkpoint_s = {checkpoint_s}")
         .replace("slices = 6", "slices = 12")
+    )
+    return path
+
+
+def tiny(folder: Path, train: str = "", others: str = "") -> Path:
+    """Recipe of two steps, in the patches of `write`."""
+    (path := folder / "tiny.toml").write_text(
+        'extends = "smoke.toml"\n[network]\nwidths = [8, 16]\n[simulated]\nslices = 12\n'
+        f"{others}\n[train]\nbatch = 2\n{train or 'steps = 2'}\n"
     )
     return path
 
@@ -186,6 +196,41 @@ def test_recipes_build_on_others():
     assert specific["train"]["contrasts"] == ["T2star"]
 
 
+def test_a_copy_of_a_recipe_is_read_alike(tmp_path):
+    for shipped in sorted(Path(training.__file__).parent.glob("*.toml")):
+        (tmp_path / shipped.stem).mkdir()  # whatever it extends is not beside it
+        path = tmp_path / shipped.stem / shipped.name
+        path.write_text(shipped.read_text())
+        assert training.read_recipe(path) == training.read_recipe(shipped)
+    path.write_text(f'extends = "{path.name}"')  # the shipped one, not itself
+    assert training.read_recipe(path) == training.read_recipe(shipped)
+    path.write_text('extends = "nowhere.toml"')
+    with pytest.raises(FileNotFoundError, match=r"nowhere.toml.*beside it"):
+        training.read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("added", "error", "said"),
+    [
+        ("[train]\nstep = 3", ValueError, "Did you mean 'steps'"),
+        ("[trian]\nsteps = 3", ValueError, "Did you mean 'train'"),
+        ('[train]\ntruth = "Soft"', ValueError, "Did you mean 'soft'"),
+        ('[train]\ncontrasts = ["T2W"]', ValueError, "Did you mean 'T2w'"),
+        ("[simulated]\nodds_late = { T2starw = 4 }", ValueError, "Did you mean 'T2star'"),
+        ("[calibration]\ncentre = true", ValueError, "Did you mean 'center'"),
+        ('[train]\nsteps = "3"', TypeError, "train steps must be a whole number, got '3'"),
+        ("[train]\nbatch = true", TypeError, "train batch must be a whole number"),
+        ('[real]\nname = "x"', TypeError, "real must be a list"),
+        ('[[real]]\nname = "x"', ValueError, "real 1 needs the key 'contrast'"),
+    ],
+)
+def test_a_recipe_is_checked_when_it_is_read(tmp_path, added, error, said):
+    path = tmp_path / "recipe.toml"
+    path.write_text(f'extends = "smoke.toml"\n{added}')
+    with pytest.raises(error, match=rf"recipe.toml: .*{said}"):
+        training.read_recipe(path)
+
+
 def test_each_fold_leaves_out_what_the_other_learns_from():
     whole, *folds = (
         training.read_recipe(training.find_recipe(n)) for n in ("agnostic", "fold_1", "fold_2")
@@ -208,6 +253,9 @@ def test_people_left_out_are_not_cut(tmp_path):
         prepare(recipe, tmp_path, tmp_path, progress=False)
     recipe["left_out"].append("another")
     assert prepare(recipe, tmp_path, tmp_path, progress=False)["real"] == []
+    recipe["left_out"].append("nobody")
+    with pytest.raises(ValueError, match=r"nobody, .* named someone, another"):
+        prepare(recipe, tmp_path, tmp_path, progress=False)
 
 
 def test_all_networks_that_are_compared_have_the_same_budget():
@@ -257,6 +305,33 @@ def test_what_is_no_training_data_is_named(tmp_path):
         prepare({"spine_generic": {"folder": "."}}, tmp_path, tmp_path / "c", progress=False)
 
 
+def test_patches_are_cut_anew_when_their_files_change(tmp_path):
+    image, truth = cv.simulate_subject(5).acquire("T2w", fov=(40, 40, 30))
+    other = nib.Nifti1Image(0.9 * truth.get_fdata(dtype=np.float32), truth.affine)
+    folders = tmp_path / "one", tmp_path / "two"
+    for folder in folders:
+        folder.mkdir()
+        nib.save(image, folder / "image.nii.gz")
+        for name in ("mask", "PAM50_cord", "PAM50_csf"):
+            nib.save(truth, folder / f"{name}.nii.gz")
+    recipe = {
+        "real": [{"name": "one", "contrast": "T2w", "image": "image", "mask": "mask"}],
+        "labels": {"share": 0.1, "spinegeneric": ".", "pam50": "."},
+    }
+
+    def cut(folder):
+        files = prepare(recipe, folder, tmp_path / "cache", progress=False)
+        return {files[kind][0] for kind in ("real", "labels")}
+
+    first = cut(folders[0])
+    assert cut(folders[0]) == first
+    assert not cut(folders[1]) & first
+    nib.save(other, folders[0] / "mask.nii.gz")
+    assert len(cut(folders[0]) & first) == 1
+    nib.save(other, folders[0] / "PAM50_csf.nii.gz")
+    assert not cut(folders[0]) & first
+
+
 def test_people_kept_for_evaluation_are_refused(tmp_path):
     people = {"first_seed": 5, "subjects": 1, "scans": 1, "slices": 2}
     with pytest.raises(ValueError, match=r"below 1,000,000"):
@@ -284,7 +359,7 @@ def test_a_minute_of_training_finds_the_cord_of_an_unseen_person(trained):
 
 def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(tmp_path, cache, monkeypatch):
     whole, halved = tmp_path / "whole", tmp_path / "halved"
-    recipe = write(tmp_path, steps=8, checkpoint_s=0)
+    recipe = write(tmp_path, steps=8, checkpoint_s=150)  # none but at the interrupt
     options = {"real": tmp_path, "cache": cache, "progress": False}
     expected = training.train(recipe, out=whole, **options).state_dict()
     calls = iter(range(5))
@@ -299,9 +374,42 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(tmp_path, cache, mon
     with pytest.raises(KeyboardInterrupt):
         training.train(recipe, out=halved, **options)
     monkeypatch.setattr(training, "soft_loss", loss)
+    assert torch.load(halved / "checkpoint.pt", weights_only=True)["step"] == 5
     resumed = training.train(recipe, out=halved, **options).state_dict()
     for name, value in expected.items():
         torch.testing.assert_close(resumed[name], value)
+
+
+def test_a_run_can_be_lengthened_but_goes_on_with_no_other_recipe(tmp_path, cache):
+    for name, img in zip(("image", "mask"), cv.simulate_subject(5).acquire("T2w"), strict=True):
+        nib.save(img, tmp_path / f"{name}.nii.gz")
+    case = '[[validation]]\nname = "one"\nimage = "image"\nmask = "mask"\n'
+
+    def run(train):
+        recipe = tiny(tmp_path, train, case)
+        training.train(recipe, real=tmp_path, cache=cache, out=tmp_path, progress=False)
+        return json.loads((tmp_path / "final.json").read_text())
+
+    card = run("steps = 2")
+    assert card["validation"]["one"].keys() == {"dice", "area_ratio"}
+    assert run("steps = 2") == card
+    with pytest.raises(ValueError, match=r"train.rate was 0.005 and is 0.1. Take another folder"):
+        run("steps = 2\nrate = 0.1")
+    with pytest.raises(ValueError, match=r"train.steps is only 1"):
+        run("steps = 1")
+    longer = run("steps = 3\ncheckpoint_s = 9")
+    assert longer["recipe"]["train"]["steps"] == 3
+    assert longer["sha256"] != card["sha256"]
+
+
+def test_weights_that_are_not_finite_are_not_kept(tmp_path, cache, monkeypatch):
+    loss, factors = training.soft_loss, iter([1, 1, np.nan, 1])
+    monkeypatch.setattr(training, "soft_loss", lambda *a: loss(*a) * next(factors))
+    recipe = tiny(tmp_path, "steps = 4\ncheckpoint_s = 0")
+    with pytest.raises(ValueError, match="By step 3 the weights are not finite"):
+        training.train(recipe, real=tmp_path, cache=cache, out=tmp_path, progress=False)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 2
+    assert not (tmp_path / "final.pt").exists()
 
 
 def test_members_start_and_learn_by_themselves(tmp_path, cache):

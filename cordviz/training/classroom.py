@@ -33,7 +33,7 @@ def segment_with(weights: Path, image: ImageLike, *, around: ImageLike) -> Nifti
     Parameters
     ----------
     weights : Path
-        ``final.pt`` or ``best.pt`` that `cordviz.training.train.train` wrote.
+        ``final.pt`` that `cordviz.training.train.train` wrote.
     image : path or nibabel image
         3-D image.
     around : path or nibabel image

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -44,11 +45,19 @@ def prepare(
     """
     cache = cache / _digest(recipe)
     cache.mkdir(parents=True, exist_ok=True)
-    jobs: list[tuple[str, str, Any]] = [
-        ("real", _file_name(case["name"], case), partial(_cut_real, case, real))
-        for case in [*recipe.get("real", []), *_spine_generic(recipe, real)]
-        if case["name"] not in recipe.get("left_out", [])
-    ]
+    cases = [*recipe.get("real", []), *_spine_generic(recipe, real)]
+    names, left_out = [case["name"] for case in cases], recipe.get("left_out", [])
+    if unknown := [name for name in left_out if name not in names]:
+        raise ValueError(
+            f"left_out names {', '.join(unknown)}, but there are only images named "
+            f"{shorten(', '.join(names), 800)}. Take names from these."
+        )
+    jobs: list[tuple[str, str, Any]] = []
+    for case in cases:
+        if case["name"] not in left_out:
+            read = [real / case[key] for key in ("image", "mask", "hard") if key in case]
+            name = _file_name(case["name"], case, read)
+            jobs.append(("real", name, partial(_cut_real, case, real)))
     if people := recipe.get("simulated"):
         first = people["first_seed"]
         for seed in range(first, first + people["subjects"]):
@@ -56,7 +65,9 @@ def prepare(
             cut = _cut_session if session else _cut_simulated
             jobs.append(("simulated", f"sim-{seed}", partial(cut, seed, people)))
     if (labels := recipe.get("labels")) and labels["share"] > 0:
-        jobs.append(("labels", _file_name("labels", labels), partial(_cut_labels, labels, real)))
+        pairs = _label_maps(labels, real)
+        name = _file_name("labels", labels, [path for pair in pairs for path in pair[:2]])
+        jobs.append(("labels", name, partial(_cut_labels, pairs)))
     files: dict[str, list[Path]] = {"real": [], "simulated": [], "labels": []}
     for kind, name, _ in jobs:
         files[kind].append(cache / f"{name}.pt")
@@ -70,9 +81,12 @@ def prepare(
     return files
 
 
-def _file_name(name: str, case: dict[str, Any]) -> str:
-    """With a hash of what decides how patches of this case look: not how often they are drawn."""
-    looks = {k: str(case[k]) for k in sorted({*case} - {"name", "share", "share_late"})}
+def _file_name(name: str, case: dict[str, Any], read: list[Path]) -> str:
+    """With a hash of what decides how its patches look, files too: not how often they are drawn."""
+    looks = [(k, str(case[k])) for k in sorted({*case} - {"name", "share", "share_late"})]
+    for path in (_whole(path) for path in read):
+        if path.exists():  # else it is missed, with a plain message, when it is read
+            looks.append((str(path.resolve()), f"{path.stat().st_size} {path.stat().st_mtime_ns}"))
     return f"{name.replace(' ', '_')}-{hashlib.sha256(str(looks).encode()).hexdigest()[:6]}"
 
 
@@ -122,7 +136,11 @@ def load_ras(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read(path: Path) -> Nifti1Image:
-    return read_image(path if path.name.endswith((".nii", ".nii.gz")) else Path(f"{path}.nii.gz"))
+    return read_image(_whole(path))
+
+
+def _whole(path: Path) -> Path:
+    return path if path.name.endswith((".nii", ".nii.gz")) else Path(f"{path}.nii.gz")
 
 
 def centers_of(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
@@ -258,14 +276,18 @@ def _some_slices(
     return rng.choice(inside, min(most, inside.size), replace=False)
 
 
-def _cut_labels(labels: dict[str, Any], real: Path) -> dict[str, Any]:
-    """Cord with its canal from label maps; the image is left empty."""
+def _label_maps(labels: dict[str, Any], real: Path) -> list[tuple[Path, Path, int]]:
+    """Maps of cord and of fluid, and every which slice is taken."""
     pairs = [
         (path.with_name(path.name.replace("csfseg", "seg")), path, 1)
         for path in sorted((real / labels["spinegeneric"]).glob("*/anat/*_csfseg-manual.nii.gz"))
     ]
     template = real / labels["pam50"]
-    pairs.append((template / "PAM50_cord.nii.gz", template / "PAM50_csf.nii.gz", 8))
+    return [*pairs, (template / "PAM50_cord.nii.gz", template / "PAM50_csf.nii.gz", 8)]
+
+
+def _cut_labels(pairs: list[tuple[Path, Path, int]]) -> dict[str, Any]:
+    """Cord with its canal from label maps; the image is left empty."""
     packs = []
     for cord_path, csf_path, stride in pairs:
         (cord, spacing), (csf, _) = load_ras(cord_path), load_ras(csf_path)

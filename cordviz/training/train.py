@@ -7,7 +7,8 @@ import hashlib
 import json
 import math
 import time
-import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from ..segmentation.network import Network, check_device, load_network, save_net
 from ..segmentation.sampling import cut_patches
 from .calibration import calibrate
 from .patches import CONTRASTS, SESSION, centers_of, load_ras, prepare
+from .recipes import changes, read_recipe
+from .recipes import find_recipe as find_recipe
 from .synthesis import synthesize
 
 PLANES = ("image", "truth", "canal")
@@ -36,6 +39,9 @@ def train(
 ) -> Network:
     """Train to the recipe's last step, going on from the last checkpoint in `out`.
 
+    An interrupt (Ctrl-C) leaves one, too. A recipe may change in between only as `changes` lets it:
+    a run can be lengthened.
+
     Parameters
     ----------
     recipe : Path
@@ -45,9 +51,8 @@ def train(
     cache : Path
         Takes the cut patches.
     out : Path
-        Takes ``checkpoint.pt`` (to resume), ``best.pt`` (weights of the best validation),
-        ``log.csv`` (step, loss, then Dice and area ratio of each validation image) and at the end
-        ``final.pt`` with its card ``final.json``.
+        Takes ``checkpoint.pt`` (to resume), ``log.csv`` (step, loss, then Dice and area ratio of
+        each validation image) and at the end ``final.pt`` with its card ``final.json``.
     device : str
         As torch names it; "auto" takes a GPU if there is one.
     progress : bool
@@ -59,10 +64,11 @@ def train(
         The moving average of the weights.
     """
     settings, device = read_recipe(recipe), check_device(device)
+    kept = _load_checkpoint(out / "checkpoint.pt", settings, device)
     files = prepare(settings, real, cache, progress=progress)
     out.mkdir(parents=True, exist_ok=True)
     with torch.device(device):
-        average, scores = _train(settings, files, real, out, progress)
+        average, scores = _train(settings, files, real, out, kept, progress)
     average = average.cpu()
     save_network(average, out / "final.pt")
     if (told := settings.get("calibration", {})).get("people", 0):
@@ -80,8 +86,9 @@ def train(
 
 
 def _train(
-    settings: dict[str, Any], files: dict[str, list[Path]], real: Path, out: Path, progress: bool
-) -> tuple[Network, dict[str, Any]]:
+    settings: dict[str, Any], files: dict[str, list[Path]], real: Path, out: Path,
+    kept: dict[str, Any] | None, progress: bool,
+) -> tuple[Network, dict[str, Any]]:  # fmt: skip
     plan, device = settings["train"], torch.get_default_device()
     stored, odds = load_patches(files, settings)
     checks = {case["name"]: load_check(case, real) for case in settings.get("validation", [])}
@@ -93,17 +100,34 @@ def _train(
     average = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), lr=plan["rate"], weight_decay=1e-4)
     parts: dict[str, Any] = {"network": network, "average": average, "optimizer": optimizer}
-    step, best = 0, -math.inf
-    if (out / "checkpoint.pt").exists():
-        kept = torch.load(out / "checkpoint.pt", map_location=device, weights_only=True)
+    step = 0
+    if kept:
         for name, part in parts.items():
             part.load_state_dict(kept[name])
         generator.set_state(kept["generator"].cpu())
-        step, best = kept["step"], kept["best"]
-    losses, saved, scores = [], time.monotonic(), {}
+        step = kept["step"]
+    done = {"step": step, "generator": generator.get_state()}
+    losses, saved = [], time.monotonic()
     natural = [plan.get("natural", 0.0)] * 2
     natural[1] = plan.get("natural_late", natural[0])
-    with tqdm(total=plan["steps"], initial=step, desc="training", disable=not progress) as bar:
+
+    def judge() -> dict[str, dict[str, float]]:
+        return {name: evaluate(average, *check) for name, check in checks.items()}
+
+    def keep() -> None:
+        if not done:  # interrupted half-way through a step
+            return
+        if not all(p.isfinite().all() for p in average.parameters()):
+            raise ValueError(
+                f"By step {step} the weights are not finite: look for extreme values in images, or "
+                f"lower train.rate, in another folder. The last good checkpoint stays in {out}."
+            )
+        state = {name: part.state_dict() for name, part in parts.items()} | done
+        with atomic_path(out / "checkpoint.pt") as temporary:
+            torch.save(state | {"recipe": settings}, temporary)
+
+    bar = tqdm(total=plan["steps"], initial=step, desc="training", disable=not progress)
+    with bar, _at_interrupt(keep):
         while step < plan["steps"]:
             for group in optimizer.param_groups:
                 group["lr"] = plan["rate"] * _schedule(step, plan["steps"])
@@ -128,27 +152,47 @@ def _train(
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(member.parameters(), 1.0)
                 losses.append(loss.detach())  # not its value: a GPU would wait for it
+            done = {}
             optimizer.step()
             follow(average, network, min(0.998, (step + 1) / (step + 10)))
             step += 1
+            done = {"step": step, "generator": generator.get_state()}
             bar.update()
             if step < plan["steps"] and time.monotonic() - saved < plan["checkpoint_s"]:
                 continue
-            scores = {name: evaluate(average, *check) for name, check in checks.items()}
-            score = float(np.mean([s["dice"] for s in scores.values()])) if scores else step
-            if score > best:
-                best = score
-                save_network(average, out / "best.pt")
+            scores = judge().values()
+            keep()
             with (out / "log.csv").open("a") as log:
                 loss = torch.stack(losses).mean()
-                row = [step, loss, *(v for s in scores.values() for v in s.values())]
+                row = [step, loss, *(v for s in scores for v in s.values())]
                 log.write(",".join(f"{v:.5g}" for v in row) + "\n")
-            state = {name: part.state_dict() for name, part in parts.items()}
-            state |= {"generator": generator.get_state(), "step": step, "best": best}
-            with atomic_path(out / "checkpoint.pt") as temporary:
-                torch.save(state, temporary)
             losses, saved = [], time.monotonic()
-    return average, scores
+    return average, judge()
+
+
+@contextmanager
+def _at_interrupt(act: Callable[[], object]) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        act()
+        raise
+
+
+def _load_checkpoint(path: Path, settings: dict[str, Any], device: str) -> dict[str, Any] | None:
+    """Read what an earlier run left, if any, and refuse that of another recipe."""
+    if not path.exists():
+        return None
+    kept = torch.load(path, map_location=device, weights_only=True)
+    changed = changes(kept.get("recipe", settings), settings)  # old checkpoints tell no recipe
+    if (steps := settings["train"]["steps"]) < kept["step"]:
+        changed.append(f"train.steps is only {steps}")
+    if changed:
+        raise ValueError(
+            f"{path}, after {kept['step']} steps, is of another recipe: {'; '.join(changed)}. Take "
+            "another folder, the recipe as it was, or delete the file to start anew."
+        )
+    return kept
 
 
 @torch.no_grad()
@@ -180,38 +224,6 @@ def area_loss(logits: Tensor, truth: Tensor) -> Tensor:
     area = truth.sum(dim=(1, 2, 3))
     error = (logits.sigmoid().sum(dim=(1, 2, 3)) - area) / (area + 100)  # pixels: half of a cord
     return error.square().mean()
-
-
-def find_recipe(name: str) -> Path:
-    """Path of a recipe given by its path or by the name of a shipped one."""
-    shipped = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
-    path = shipped.get(name, Path(name))
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"No recipe {name!r}: give the path of a TOML file or one of {', '.join(shipped)}."
-        )
-    return path
-
-
-def read_recipe(path: Path) -> dict[str, Any]:
-    """Read a recipe; with ``extends``, on top of another one beside it (or of any path).
-
-    Tables replace what they name; a list of tables adds to the one below, an empty one empties it.
-    """
-    try:
-        settings = tomllib.loads(path.read_text())
-    except ValueError as error:  # no TOML, or not even text
-        raise ValueError(f"{path} is not a recipe in TOML: {error}.") from error
-    if base := settings.pop("extends", None):
-        below = read_recipe(path.parent / base)
-        for key, value in settings.items():
-            if isinstance(value, dict):
-                value = below.get(key, {}) | value
-            elif isinstance(value, list) and value:
-                value = [*below.get(key, []), *value]
-            below[key] = value
-        return below
-    return settings
 
 
 def load_patches(
