@@ -17,7 +17,8 @@ import cordviz as cv
 from cordviz import segmentation
 from cordviz.segmentation import WEIGHTS
 from cordviz.simulation.raters import CONVENTIONS_MM
-from cordviz.training.train import find_recipe, train
+from cordviz.training.recipes import find_recipe
+from cordviz.training.train import train
 
 NETWORKS = ("t1", "t2", "t2s", "dwi")
 CONTRASTS = ("T1w", "T2w", "T2star", "MT-on", "GRE-T1w", "DWI")

@@ -18,7 +18,7 @@ from cordviz.segmentation import cleaning, inference, network
 from cordviz.segmentation.inference import candidates, segment_soft
 from cordviz.segmentation.network import Network, load_network, save_network
 from cordviz.segmentation.sampling import STEP_MM, cut_patches, fill_rim, paste_patches
-from cordviz.training.train import find_recipe, read_recipe
+from cordviz.training.recipes import find_recipe, read_recipe
 
 WEIGHTS = Path(inference.__file__).parent / "weights" / "agnostic.pt"
 

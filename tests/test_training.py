@@ -18,6 +18,7 @@ from cordviz.segmentation.sampling import cut_patches
 from cordviz.training import calibration, synthesis
 from cordviz.training import train as training
 from cordviz.training.patches import CONTRASTS, SIZE, centers_of, prepare
+from cordviz.training.recipes import find_recipe, read_recipe
 from cordviz.training.synthesis import synthesize
 
 SHIPPED = WEIGHTS / "agnostic.pt"
@@ -166,7 +167,7 @@ def test_all_contrasts_of_a_session_share_the_mean_of_their_raters(cache, traine
 
 
 def test_a_recipe_draws_the_contrasts_and_the_truth_that_it_names(cache, trained):
-    settings = training.read_recipe(training.find_recipe("smoke"))
+    settings = read_recipe(find_recipe("smoke"))
     settings["simulated"] |= {"slices": 12}
     files = prepare(settings, cache, cache, progress=False)
     everything, _ = training.load_patches(files, settings)
@@ -179,7 +180,7 @@ def test_a_recipe_draws_the_contrasts_and_the_truth_that_it_names(cache, trained
 
 
 def test_a_recipe_draws_hard_contrasts_more_often_in_the_end(cache, trained):
-    settings = training.read_recipe(training.find_recipe("smoke"))
+    settings = read_recipe(find_recipe("smoke"))
     settings["simulated"] |= {"slices": 12, "odds_late": {"T2star": 4}}
     files = prepare(settings, cache, cache, progress=False)
     _, odds = training.load_patches(files, settings)
@@ -190,7 +191,7 @@ def test_a_recipe_draws_hard_contrasts_more_often_in_the_end(cache, trained):
 
 
 def test_recipes_build_on_others():
-    base, specific = (training.read_recipe(training.find_recipe(n)) for n in ("agnostic", "t2s"))
+    base, specific = (read_recipe(find_recipe(n)) for n in ("agnostic", "t2s"))
     assert specific["real"] == base["real"]
     assert specific["train"]["batch"] == base["train"]["batch"]
     assert specific["train"]["contrasts"] == ["T2star"]
@@ -201,12 +202,12 @@ def test_a_copy_of_a_recipe_is_read_alike(tmp_path):
         (tmp_path / shipped.stem).mkdir()  # whatever it extends is not beside it
         path = tmp_path / shipped.stem / shipped.name
         path.write_text(shipped.read_text())
-        assert training.read_recipe(path) == training.read_recipe(shipped)
+        assert read_recipe(path) == read_recipe(shipped)
     path.write_text(f'extends = "{path.name}"')  # the shipped one, not itself
-    assert training.read_recipe(path) == training.read_recipe(shipped)
+    assert read_recipe(path) == read_recipe(shipped)
     path.write_text('extends = "nowhere.toml"')
     with pytest.raises(FileNotFoundError, match=r"nowhere.toml.*beside it"):
-        training.read_recipe(path)
+        read_recipe(path)
 
 
 @pytest.mark.parametrize(
@@ -228,12 +229,12 @@ def test_a_recipe_is_checked_when_it_is_read(tmp_path, added, error, said):
     path = tmp_path / "recipe.toml"
     path.write_text(f'extends = "smoke.toml"\n{added}')
     with pytest.raises(error, match=rf"recipe.toml: .*{said}"):
-        training.read_recipe(path)
+        read_recipe(path)
 
 
 def test_each_fold_leaves_out_what_the_other_learns_from():
     whole, *folds = (
-        training.read_recipe(training.find_recipe(n)) for n in ("agnostic", "fold_1", "fold_2")
+        read_recipe(find_recipe(n)) for n in ("agnostic", "fold_1", "fold_2")
     )
     left_out = [fold.pop("left_out") for fold in folds]
     assert sorted(left_out[0] + left_out[1]) == sorted(case["name"] for case in whole["real"])
@@ -260,7 +261,7 @@ def test_people_left_out_are_not_cut(tmp_path):
 
 def test_all_networks_that_are_compared_have_the_same_budget():
     budgets = {
-        tuple(training.read_recipe(training.find_recipe(n))["train"][k] for k in ("steps", "rate"))
+        tuple(read_recipe(find_recipe(n))["train"][k] for k in ("steps", "rate"))
         for n in ("soft_truth", "t1", "t2", "t2s", "dwi")
     }
     assert len(budgets) == 1

@@ -142,7 +142,7 @@ def train(
     import torch
 
     from ..datasets import cache_dir
-    from ..training.train import find_recipe, read_recipe
+    from ..training.recipes import find_recipe, read_recipe
     from ..training.train import train as run
 
     path = find_recipe(os.path.expanduser(recipe))

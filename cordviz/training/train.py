@@ -27,7 +27,6 @@ from ..segmentation.sampling import cut_patches
 from .calibration import calibrate
 from .patches import CONTRASTS, SESSION, centers_of, load_ras, prepare
 from .recipes import changes, read_recipe
-from .recipes import find_recipe as find_recipe
 from .synthesis import synthesize
 
 PLANES = ("image", "truth", "canal")
