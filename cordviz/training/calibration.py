@@ -33,9 +33,8 @@ def calibrate(
     is: the power of the greatest Gaussian likelihood, with the share that covers `COVERED` of the
     errors. Returns share and power.
 
-    `center` moves the edge first, by one step for all contrasts, so that the areas of no contrast
-    are more wrong than those of another in the opposite direction: what adds to every logit adds
-    its softness to the area.
+    `center` moves the edge first, by one step for all contrasts, so that areas are right on the
+    mean of them: what adds to every logit adds its softness to the area.
     """
     area, softness, error, bias = [], [], [], []
     rng = np.random.default_rng(seed)
@@ -58,13 +57,11 @@ def calibrate(
     areas, softnesses, errors = (np.concatenate(v) for v in (area, softness, error))
     network = load_network(weights)
     if center:
-        mean = np.reshape(bias, (people, len(contrasts))).mean(axis=0)
-        off = float(mean.min() + mean.max()) / 2
         pixels = areas / STEP_MM**2
         gain = np.average(softnesses * USUAL / np.sqrt(pixels), weights=pixels)
         for member in network.members:
-            member.state_dict()["head.bias"] -= off / gain
-        errors = errors - off * areas
+            member.state_dict()["head.bias"] -= float(np.mean(bias) / gain)
+        errors = errors - np.mean(bias) * areas
     found = _fit(areas, softnesses, errors)
     network.area_sd = torch.tensor(found)
     save_network(network, weights)
