@@ -5,7 +5,8 @@
 
 areas: CSA at C2–C3 of the simulated study against the exact one, per method and contrast.
 atrophy: people scanned twice, 2 % of the area lost in between; the loss measured.
-response: how much of a 5 % loss is found in T2*w images, by how bright fluid is, and noise.
+response: how much of a 5 % loss is found between two scans with one noise; in T2*w images, by how
+    bright fluid is, and noise.
 calibration: slice areas against true ones, and how many errors lie within one SD.
 cost: CPU seconds and memory, beside an nnU-Net-shaped 3-D network with random weights.
 """
@@ -98,20 +99,27 @@ def response(people: int, weights: Path | None) -> None:
     changes: tuple[dict[str, float], ...] = (
         {}, {"csf_inflow": 0.0}, {"csf_inflow": 0.0, "snr": 100.0}, {"csf_inflow": 1.0},
     )  # fmt: skip
-    for change in changes:
+    for contrast, change in [("T1w", {}), ("T2w", {}), *(("T2star", c) for c in changes)]:
         seeds = [2_100_300 + k for k in range(people)]
-        found = Parallel(2)(delayed(_share)(seed, change, weights) for seed in seeds)
-        share, fluid = np.mean(found, axis=0)
-        print(f"{change}: fluid / cord {fluid:.2f}, share of the loss {share:.2f}", flush=True)
+        found = np.array(Parallel(2)(delayed(_share)(s, contrast, change, weights) for s in seeds))
+        share, fluid = found.mean(axis=0)
+        error = found[:, 0].std(ddof=1) / np.sqrt(people)
+        print(
+            f"{contrast:7} {change}: fluid / cord {fluid:.2f}, share of the loss {share:.2f} "
+            f"± {error:.2f} (standard error)",
+            flush=True,
+        )
 
 
-def _share(seed: int, change: dict[str, float], weights: Path | None) -> tuple[float, float]:
+def _share(
+    seed: int, contrast: str, change: dict[str, float], weights: Path | None
+) -> tuple[float, float]:
     """Share of the loss that is found between two scans with one noise, and the fluid ratio."""
     use(weights)
     sums = []
     for lost in (0.0, 5.0):
         subject = cv.simulate_subject(seed, atrophy_percent=lost)
-        image, truth = subject.acquire("T2star", seed=7, fov=(64, 64, 60), **change)
+        image, truth = subject.acquire(contrast, seed=7, fov=(64, 64, 60), **change)
         seg = cv.segment_cord(image, progress=False)
         spacing = spacing_mm(reorient(image))
         data, true, soft = (voxels(reorient(i))[..., 3:-3] for i in (image, truth, seg))
