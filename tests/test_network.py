@@ -76,8 +76,10 @@ def test_edge_values_go_on_outside():
 def test_weights_survive_the_file_in_half_precision(tmp_path):
     torch.manual_seed(0)
     network = Network([8, 16], members=2).eval()
-    save_network(network, tmp_path / "x.pt")
-    again = load_network(tmp_path / "x.pt")
+    save_network(network, path := tmp_path / "x.pt")
+    again, stored = load_network(path), path.read_bytes()
+    save_network(again, path)
+    assert path.read_bytes() == stored
     x = torch.randn(2, 1, 32, 32)
     with torch.inference_mode():
         torch.testing.assert_close(network(x), again(x), atol=0.02, rtol=0.02)

@@ -40,12 +40,14 @@ class UNet(nn.Module):
         self.kernels: list[Tensor] = []
 
     def settle(self) -> None:
-        """Prepare weights that stay as they are: keep what each pass makes of them, and the order
-        in which processors convolve fastest, features last.
+        """Keep what each pass makes of the weights, which stay as they are from here on.
+
+        They are put into the order in which a processor convolves fastest: features last.
         """
-        convert_conv2d_weight_memory_format(self, torch.channels_last)
+        order = torch.channels_last if self.head.weight.is_cpu else torch.contiguous_format
+        convert_conv2d_weight_memory_format(self, order)
         kernels = [_smeared(block.get_parameter("0.weight")) for block in self.up]
-        self.kernels = [k.contiguous(memory_format=torch.channels_last) for k in kernels]
+        self.kernels = [k.contiguous(memory_format=order) for k in kernels]
 
     def forward(self, patches: Tensor) -> Tensor:
         """Logits of the cord fraction.
@@ -178,7 +180,8 @@ def check_device(device: str) -> str:
 
 def save_network(network: Network, path: Path) -> None:
     """Write the weights in half precision."""
-    state = {k: v.half() for k, v in network.state_dict().items()}
+    order = torch.contiguous_format  # whatever `settle` chose
+    state = {k: v.half().clone(memory_format=order) for k, v in network.state_dict().items()}
     torch.save({"shape": network.shape, "state": state}, path)
     load_network.cache_clear()
 
