@@ -233,9 +233,7 @@ def test_a_recipe_is_checked_when_it_is_read(tmp_path, added, error, said):
 
 
 def test_each_fold_leaves_out_what_the_other_learns_from():
-    whole, *folds = (
-        read_recipe(find_recipe(n)) for n in ("agnostic", "fold_1", "fold_2")
-    )
+    whole, *folds = (read_recipe(find_recipe(n)) for n in ("agnostic", "fold_1", "fold_2"))
     left_out = [fold.pop("left_out") for fold in folds]
     assert sorted(left_out[0] + left_out[1]) == sorted(case["name"] for case in whole["real"])
     people = [
