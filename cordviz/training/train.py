@@ -106,7 +106,7 @@ def _train(
         generator.set_state(kept["generator"].cpu())
         step = kept["step"]
     done = {"step": step, "generator": generator.get_state()}
-    losses, saved = [], time.monotonic()
+    losses, saved, scores = [], time.monotonic(), None
     natural = [plan.get("natural", 0.0)] * 2
     natural[1] = plan.get("natural_late", natural[0])
 
@@ -159,14 +159,14 @@ def _train(
             bar.update()
             if step < plan["steps"] and time.monotonic() - saved < plan["checkpoint_s"]:
                 continue
-            scores = judge().values()
+            scores = judge()
             keep()
             with (out / "log.csv").open("a") as log:
                 loss = torch.stack(losses).mean()
-                row = [step, loss, *(v for s in scores for v in s.values())]
+                row = [step, loss, *(v for s in scores.values() for v in s.values())]
                 log.write(",".join(f"{v:.5g}" for v in row) + "\n")
             losses, saved = [], time.monotonic()
-    return average, judge()
+    return average, judge() if scores is None else scores  # of a run that was done already
 
 
 @contextmanager
