@@ -33,7 +33,7 @@ class Options:
         compression, lesion = self.compression or {}, self.lesion or {}
         for name, right, expected in (
             ("sex", self.sex in (None, "M", "F"), "'M', 'F' or None"),
-            ("atrophy_percent", -20 <= self.atrophy_percent < 60, "-20 to 60"),
+            ("atrophy_percent", -40 <= self.atrophy_percent < 60, "-40 to 60"),
             (
                 "compression",
                 all(k in range(2, 10) and 0 <= v <= 0.6 for k, v in compression.items()),

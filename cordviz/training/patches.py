@@ -30,6 +30,7 @@ _BIDS = {
     "T1w": "T1w", "T2w": "T2w", "T2star": "T2star", "mt-on": "MT-on", "flip-2": "GRE-T1w",
     "mt-off": "MT-off", "dwi": "DWI", "bold": "fMRI",
 }  # fmt: skip
+_CSF_INFLOW = {"T2star": 1.0, "MT-on": 0.6, "MT-off": 0.6, "GRE-T1w": 0.2}  # at most
 _ECHO_MS = {"T2w": (45, 150), "DWI": (45, 150), "fMRI": (25, 45), "T2star": (3, 35)}
 
 
@@ -200,7 +201,10 @@ def _person(seed: int) -> tuple[Subject, np.random.Generator]:
         raise ValueError(f"Seeds below 1,000,000 are for evaluation, got {seed}.")
     rng = np.random.default_rng([seed, 7])
     compression = {int(rng.integers(3, 8)): float(rng.uniform(0.1, 0.45))}
-    return simulate_subject(seed, compression=compression if rng.random() < 0.3 else None), rng
+    # areas vary more than between people: what is usual must not stand in for what an image shows
+    size = np.exp(rng.uniform(-0.4, 0.3))
+    options = {"compression": compression} if rng.random() < 0.3 else {}
+    return simulate_subject(seed, atrophy_percent=100 * (1 - size), **options), rng
 
 
 def _cut_simulated(seed: int, people: dict[str, Any]) -> dict[str, Any]:
@@ -218,12 +222,14 @@ def _cut_simulated(seed: int, people: dict[str, Any]) -> dict[str, Any]:
             options |= {
                 "voxel_mm": tuple(rng.uniform(0.4, 1.2) * rng.uniform(0.9, 1.1, 2)),
                 "thickness_mm": float(rng.choice([1, 2, 3, 5, 8])),
-                "snr": float(rng.uniform(7, 35)),
+                "snr": float(np.exp(rng.uniform(np.log(7), np.log(90)))),
                 "flip_deg": float(rng.uniform(6, 40)),
                 "field_t": float(rng.choice([1.5, 3, 3, 7])),
             }
             echo = _ECHO_MS.get(contrast, (3, 8))
             options["te_ms"] = float(rng.uniform(*echo))
+            if contrast in _CSF_INFLOW:
+                options["csf_inflow"] = float(rng.uniform(0, _CSF_INFLOW[contrast]))
             if contrast in ("T2w", "DWI", "fMRI"):
                 options["flip_deg"] = 80.0 if contrast == "fMRI" else 120.0
         image, _ = subject.acquire(contrast, **options)
