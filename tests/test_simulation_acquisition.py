@@ -368,6 +368,12 @@ def test_impossible_grids_are_refused(subject, options):
         subject.acquire("T2star", **options)
 
 
+def test_slices_beside_the_neck_are_scanned_too(subject):
+    image, truth = subject.acquire("T1w", fov=(30, 30, 200), tilt_deg=(-35, 0))
+    assert data(truth)[..., [0, -1]].max() == 0 < data(truth).max()
+    assert np.isfinite(data(image)).all()
+
+
 def test_default_field_of_view_covers_c1_to_t1(subject):
     image, truth = subject.acquire("MT-on")
     assert set(range(1, 9)) <= set(np.unique(data(subject.levels(image))).astype(int))

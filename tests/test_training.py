@@ -17,7 +17,7 @@ from cordviz.segmentation.network import Network, load_network, save_network
 from cordviz.segmentation.sampling import cut_patches
 from cordviz.training import calibration, synthesis
 from cordviz.training import train as training
-from cordviz.training.patches import CONTRASTS, SIZE, centers_of, prepare
+from cordviz.training.patches import CONTRASTS, SIZE, _person, centers_of, prepare
 from cordviz.training.recipes import find_recipe, read_recipe
 from cordviz.training.synthesis import synthesize
 
@@ -469,3 +469,12 @@ def test_centering_brings_back_the_areas_of_an_edge_that_was_moved(tmp_path):
         calibration.calibrate(path, contrasts=["T2w"], people=1, center=True, progress=False)
         areas.append(segment_soft(voxels(reorient(image)), np.full(3, 0.8), path)[0].sum())
     assert areas[1] == pytest.approx(areas[0], rel=0.015)  # 7 % apart before
+
+
+def test_areas_of_people_to_learn_from_vary_beyond_the_norms():
+    seeds = range(1_000_000, 1_000_040)
+    area = np.array([[_person(s)[0].csa_mm2[3], cv.simulate_subject(s).csa_mm2[3]] for s in seeds])
+    times = area[:, 0] / area[:, 1]
+    assert 0.6 < times.min() < 0.75
+    assert 1.2 < times.max() < 1.36
+    assert abs(np.log(times).mean() + 0.05) < 0.1

@@ -40,7 +40,8 @@ def simulate_subject(
     compression : dict of int to float, optional
         Disc label (3 = C2/C3) to the fraction of the cord's AP diameter lost there, up to 0.6.
     atrophy_percent : float
-        Cross-sectional area lost everywhere, in percent; the same person otherwise.
+        Cross-sectional area lost everywhere, in percent within −40 to 60, negative for a larger
+        cord; the same person otherwise.
     lesion : dict of int to float, optional
         Level (3 = C3) to the radius in mm of a lesion in the cord.
     lordosis_deg : float, optional

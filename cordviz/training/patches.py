@@ -201,10 +201,13 @@ def _person(seed: int) -> tuple[Subject, np.random.Generator]:
         raise ValueError(f"Seeds below 1,000,000 are for evaluation, got {seed}.")
     rng = np.random.default_rng([seed, 7])
     compression = {int(rng.integers(3, 8)): float(rng.uniform(0.1, 0.45))}
+    compressed = rng.random() < 0.3
     # areas vary more than between people: what is usual must not stand in for what an image shows
-    size = np.exp(rng.uniform(-0.4, 0.3))
-    options = {"compression": compression} if rng.random() < 0.3 else {}
-    return simulate_subject(seed, atrophy_percent=100 * (1 - size), **options), rng
+    lost = 100 * (1 - float(np.exp(rng.uniform(-0.4, 0.3))))
+    subject = simulate_subject(
+        seed, compression=compression if compressed else None, atrophy_percent=lost
+    )
+    return subject, rng
 
 
 def _cut_simulated(seed: int, people: dict[str, Any]) -> dict[str, Any]:
