@@ -22,7 +22,7 @@ class Layers:
 
     def add(self, tissue: str | None, alpha: Array, texture: Array | None = None) -> None:
         """Cover with a tissue (None is air) where alpha is above 0, optionally textured."""
-        if not (alpha > 0).any():  # most structures are absent from most slices
+        if not alpha.max() > 0:  # most structures are absent from most slices
             return
         part = self.rest * alpha
         self.rest -= part

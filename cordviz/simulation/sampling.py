@@ -119,6 +119,7 @@ class Slab:
                         part = self.field[..., band]
                         part[...] = around.field_hz(index, u, v).reshape(part.shape)
                     near[..., band] = (sac > -reach).reshape(target.shape[1:])
+        near[0, 0, 0] |= not near.any()  # something is painted where a slab misses the neck, too
         self._inside = np.nonzero(near)
 
     def _paint_sac(self, nx: int, ny: int) -> None:
@@ -136,9 +137,7 @@ class Slab:
         pixel = float(self.grid.voxel_mm[:2].max()) / f if self.partial_volume else 1e-3
         fractions, covered = self.neck.canal.paint(index, u, v, cord, pixel)
         share = np.einsum("vzij,z->v", cord.fraction.reshape(shape), self._box) / f**2
-        fractions = np.einsum(
-            "tvzij,z->tvij", fractions.reshape(len(fractions), *shape), self._weight
-        )
+        fractions = np.einsum("tvzij,z->tvij", fractions.reshape(-1, *shape), self._weight)
         covered = np.einsum("vzij,z->vij", covered.reshape(shape), self._weight)
         behind = self.background[:, kk, ii, jj]
         fractions[:-1] -= covered[None] * behind[:, :, None, None]
