@@ -225,6 +225,10 @@ def test_a_copy_of_a_recipe_is_read_alike(tmp_path):
     path.write_text('extends = "nowhere.toml"')
     with pytest.raises(FileNotFoundError, match=r"nowhere.toml.*beside it"):
         read_recipe(path)
+    path.write_text('extends = "other.toml"')
+    path.with_name("other.toml").write_text(f'extends = "../{path.parent.name}/{path.name}"')
+    with pytest.raises(FileNotFoundError, match=r"extends this one"):
+        read_recipe(path)
 
 
 @pytest.mark.parametrize(

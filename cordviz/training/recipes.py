@@ -53,10 +53,11 @@ def find_recipe(name: str) -> Path:
     return path
 
 
-def read_recipe(path: Path) -> dict[str, Any]:
+def read_recipe(path: Path, *above: Path) -> dict[str, Any]:
     """Read a recipe; with ``extends``, on top of another one beside it, of any path, or shipped.
 
     Tables replace what they name; a list of tables adds to the one below, an empty one empties it.
+    `above` are the recipes that extend this one, which it cannot extend itself.
     """
     try:
         settings = tomllib.loads(path.read_text())
@@ -64,14 +65,15 @@ def read_recipe(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not a recipe in TOML: {error}.") from error
     if base := settings.pop("extends", None):
         places = [folder / str(base) for folder in (path.parent, Path(__file__).parent)]
-        found = [p for p in places if p.is_file() and not p.samefile(path)]
+        on_top = (path, *above)
+        found = [p for p in places if p.is_file() and not any(map(p.samefile, on_top))]
         if not found:
             raise FileNotFoundError(
-                f"{path} extends {base!r}, but there is no such file beside it, and no shipped "
-                "recipe of that name: correct the name, or copy the file there."
+                f"{path} extends {base!r}, but there is no such file beside it (or it extends this "
+                "one), and no shipped recipe of that name: correct the name, or copy it there."
             )
-        above, settings = settings, read_recipe(found[0])
-        for key, value in above.items():
+        own, settings = settings, read_recipe(found[0], *on_top)
+        for key, value in own.items():
             below = settings.get(key)
             if isinstance(value, dict) and isinstance(below, dict):
                 value = below | value
