@@ -147,15 +147,17 @@ def segment_soft(
             f"No spinal cord found: the likeliest object has {usual:.0f} mm² in most slices, and "
             f"no cord more than {BRAIN_STEM_MM2:g}. {ADVICE}"
         )
-    patches = np.where(area[:, None, None] > 0, patches, 0)
-    patches = lean_on_neighbours(patches, _recentre(patches, center, step[2]) - center, step[2])
-    kept, sd = paste(), None
+    if len(at) > 1:
+        patches = np.where(area[:, None, None] > 0, patches, 0)
+        patches = lean_on_neighbours(patches, _recentre(patches, center, step[2]) - center, step[2])
+        mask = paste()
     report()
+    sd = None
     if uncertainty:
         sd = _deviation(np.stack([patches, *run(center, every, CHANGES)]), network)
-        sd = np.clip(paste_patches(sd, shape, spacing, center), 0, 0.5) * kept.any(axis=(0, 1))
+        sd = np.clip(paste_patches(sd, shape, spacing, center), 0, 0.5) * mask.any(axis=(0, 1))
         sd = _between(sd, at, data.shape[2]) * shown
-    return _between(kept, at, data.shape[2]) * shown, sd
+    return _between(mask, at, data.shape[2]) * shown, sd
 
 
 def _slabs(data: np.ndarray, slice_mm: float) -> tuple[np.ndarray, np.ndarray]:

@@ -64,8 +64,8 @@ class UNet(nn.Module):
         mean = patches.mean(dim=(2, 3), keepdim=True)
         sd = patches.std(dim=(2, 3), keepdim=True)
         x = ((patches - mean) / (sd + 1e-6)).clamp(-5, 5)
-        around = _box(x)
-        spread = (_box(x**2) - around**2).clamp(min=0) + 0.01
+        around, square = _box(torch.cat([x, x**2], dim=1)).split(1, dim=1)
+        spread = (square - around**2).clamp(min=0) + 0.01
         x = torch.cat([x, (x - around) / spread.sqrt()], dim=1)
         x = F.pixel_unshuffle(x, 2)
         skips = []
@@ -147,6 +147,8 @@ class _Norm(nn.GroupNorm):
     def forward(self, x: Tensor) -> Tensor:
         if not x.is_contiguous(memory_format=torch.channels_last):
             return super().forward(x)
+        if len(x) == 1:
+            return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
         mean = x.mean(dim=(2, 3), keepdim=True)  # features last, torch takes ten times as long
         variance = ((x * x).mean(dim=(2, 3), keepdim=True) - mean**2).clamp(min=0)
         scale = self.weight[:, None, None] * (variance + self.eps).rsqrt()
