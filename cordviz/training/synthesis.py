@@ -83,8 +83,7 @@ def synthesize(
     # some of the natural ones at another resolution and with other noise than this scan's
     x = torch.where(kept, acquired, x)
     x = torch.where(kept & draw.chance(0.7), x, _degrade(x, draw))
-    x, cord = _crop_field_of_view(x, torch.where(kept, kept_cord, cord), draw)
-    return _mask_around(x, cord, draw)
+    return _crop_field_of_view(x, torch.where(kept, kept_cord, cord), draw)
 
 
 class _Draw:
@@ -268,18 +267,3 @@ def _crop_field_of_view(x: Tensor, cord: Tensor, draw: _Draw) -> tuple[Tensor, T
         shape = (-1, 1, side, 1) if axis == 2 else (-1, 1, 1, side)
         x = x.gather(axis, index.view(shape).expand_as(x))
     return x, cord * (inside[0][:, None, :, None] & inside[1][:, None, None, :])
-
-
-def _mask_around(x: Tensor, cord: Tensor, draw: _Draw) -> tuple[Tensor, Tensor]:
-    """Cut some to a disc around the cord, as pipelines do, and go on outside as `fill_rim` does."""
-    side = x.shape[-1]
-    pixel = torch.arange(side) - (side - 1) / 2
-    across, along = pixel.expand_as(x), pixel[:, None].expand_as(x)
-    middle = torch.cat([_mean(across, cord), _mean(along, cord)], dim=-1)
-    middle = middle + 4 * draw.normal(1, 1, 2)
-    apart = torch.stack([across, along], dim=-1).squeeze(1) - middle
-    reach = torch.where(draw.chance(0.1), draw.uniform(16, 48), 2 * side)  # 10 to 29 mm
-    beyond = (torch.linalg.vector_norm(apart, dim=-1, keepdim=True) / reach).clamp(min=1)
-    nearest = (middle + apart / beyond) / (side / 2)
-    x = F.grid_sample(x, nearest, mode="nearest", padding_mode="border", align_corners=False)
-    return x, cord * (beyond == 1).movedim(-1, 1)
