@@ -204,15 +204,17 @@ def agreement(rows: list[dict]) -> pd.DataFrame:
 
 
 def draw(data: np.ndarray, soft: np.ndarray, truth: np.ndarray | None, path: Path) -> None:
-    """Twelve slices around the cord: found in red, drawn by hand in green."""
+    """Up to twelve slices around the cord: found in red, drawn by hand in green."""
     import matplotlib.pyplot as plt
 
     path.parent.mkdir(parents=True, exist_ok=True)
     figure, axes = plt.subplots(2, 6, figsize=(15, 5.4))
     shown = soft if truth is None else np.maximum(soft, truth)
     cord = np.flatnonzero(shown.sum(axis=(0, 1)) > 0)
-    for ax, k in zip(axes.flat, cord[np.linspace(0, len(cord) - 1, 12).astype(int)], strict=True):
+    for ax in axes.flat:
         ax.axis("off")
+    some = np.unique(np.linspace(0, len(cord) - 1, 12).astype(int))
+    for ax, k in zip(axes.flat, cord[some], strict=False):  # a short scan has fewer
         low, high = np.percentile(data[..., k], (1, 99))
         ax.imshow(data[..., k].T, origin="lower", cmap="gray", vmin=low, vmax=high)
         ax.contour(soft[..., k].T, [0.5], colors="r", linewidths=0.8)
