@@ -147,7 +147,7 @@ def segment_soft(
             f"No spinal cord found: the likeliest object has {usual:.0f} mm² in most slices, and "
             f"no cord more than {BRAIN_STEM_MM2:g}. {ADVICE}"
         )
-    if len(at) > 1:
+    if len(at) > 1:  # a single slice has neither neighbours nor a brain stem above
         patches = np.where(area[:, None, None] > 0, patches, 0)
         patches = lean_on_neighbours(patches, _recentre(patches, center, step[2]) - center, step[2])
         mask = paste()
