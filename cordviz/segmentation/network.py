@@ -61,9 +61,9 @@ class UNet(nn.Module):
         -------
         Tensor of shape (B, 1, N, N)
         """
-        mean = patches.mean(dim=(2, 3), keepdim=True)
-        sd = patches.std(dim=(2, 3), keepdim=True)
-        x = ((patches - mean) / (sd + 1e-6)).clamp(-5, 5)
+        x = patches - patches.mean(dim=(2, 3), keepdim=True)
+        sd = x.square().mean(dim=(2, 3), keepdim=True).sqrt()
+        x = (x / (sd + 1e-6)).clamp(-5, 5)
         around, square = _box(torch.cat([x, x**2], dim=1)).split(1, dim=1)
         spread = (square - around**2).clamp(min=0) + 0.01
         x = torch.cat([x, (x - around) / spread.sqrt()], dim=1)
@@ -128,7 +128,7 @@ def _joined(weight: Tensor, kernel: Tensor, fine: Tensor, coarse: Tensor) -> Ten
     and no copy of twice the size.
     """
     there = F.conv_transpose2d(coarse, kernel, stride=2, padding=1)
-    return F.conv2d(fine, weight[:, : len(weight)], padding=1) + there
+    return F.conv2d(fine, weight[:, : len(weight)], padding=1).add_(there)
 
 
 def _smeared(weight: Tensor) -> Tensor:

@@ -152,13 +152,14 @@ def _weights(n: int, ends: np.ndarray, *, smooth: bool, extend: bool = False) ->
     -------
     ndarray of shape (S, M, n)
     """
-    t = (ends[..., None] - np.arange(n)).astype(np.float32)
+    integral = (ends[..., None] - np.arange(n)).astype(np.float32)
+    first, last = integral[..., 0].copy(), integral[..., -1].copy()
     if smooth:
-        within = np.clip(t, -1, 1)
-        integral = within - 0.5 * within * np.abs(within)
+        np.clip(integral, -1, 1, out=integral)
+        integral -= np.abs(integral) * integral / 2
     else:
-        integral = np.clip(t, -0.5, 0.5)
+        np.clip(integral, -0.5, 0.5, out=integral)
     if extend:
-        integral[..., 0] = np.where(t[..., 0] < 0, t[..., 0], integral[..., 0])
-        integral[..., -1] = np.where(t[..., -1] > 0, t[..., -1], integral[..., -1])
+        np.copyto(integral[..., 0], first, where=first < 0)
+        np.copyto(integral[..., -1], last, where=last > 0)
     return np.diff(integral, axis=1) / np.diff(ends, axis=1)[..., None].astype(np.float32)
