@@ -46,17 +46,17 @@ def give(app, content, piece=1000):
     """What a page does: ask, send piece by piece."""
     for name, data in content.items():
         sent = []
-        app.upload.send = lambda message, sent=sent: sent.append(message)
-        app.upload._receive(None, {"begin": name, "size": len(data)}, [])
+        app.files.upload.send = lambda message, sent=sent: sent.append(message)
+        app.files.upload._receive(None, {"begin": name, "size": len(data)}, [])
         while sent[-1]["kind"] == "next":
             at = sent[-1]["at"]
-            app.upload._receive(None, {"piece": at}, [memoryview(data)[at : at + piece]])
+            app.files.upload._receive(None, {"piece": at}, [memoryview(data)[at : at + piece]])
         assert sent[-1] == {"kind": "done"}
 
 
 def test_an_uploaded_mask_is_measured_shown_and_taken_home(app, neck):
     give(app, {name: neck[name] for name in ("sub_T2w.nii", "sub_T2w_seg.nii.gz")})
-    assert [(u.role, u.contrast) for u in app.uploads] == [("image", "T2w"), ("mask", "T2w")]
+    assert [(u.role, u.contrast) for u in app.files.uploads] == [("image", "T2w"), ("mask", "T2w")]
     app._run()
     assert app.message.value == ""
     assert app.study.set_index("method").csa_mm2[MINE] == pytest.approx(80, rel=0.01)
@@ -94,9 +94,9 @@ def test_what_is_no_longer_shown_leaves_the_memory(app, neck):
             held += [scene, *scene.volumes]
         gone += [weakref.ref(one) for one in held]
         app.view.value = name
-    upload = app.uploads[1]
-    gone += [weakref.ref(upload), weakref.ref(app.files.children[1])]
-    app._remove(upload)
+    upload = app.files.uploads[1]
+    gone += [weakref.ref(upload), weakref.ref(app.files.rows.children[1])]
+    app.files._remove(upload)
     del view, scene, held, upload
     gc.collect()
     assert [one() for one in gone if one() is not None] == []
@@ -107,16 +107,16 @@ def test_the_alert_goes_once_the_reader_has_chosen_what_it_asks_for(app, neck):
     images = {f"sub_{name}.nii": neck["sub_T2w.nii"] for name in ("T2w", "T1w")}
     give(app, images | masks)
     assert "other_seg.nii.gz: of which image?" in app.message.value
-    (contrast,) = [row.children[2] for row in app.files.children if not row.children[2].value]
+    (contrast,) = [row.children[2] for row in app.files.rows.children if not row.children[2].value]
     contrast.value = "T1w"
-    assert (app.uploads[-1].contrast, app.message.value) == ("T1w", "")
+    assert (app.files.uploads[-1].contrast, app.message.value) == ("T1w", "")
     contrast.value = "T2w"
     assert "both give the mask of sub_T2w.nii" in app.message.value
 
 
 def test_what_acts_on_a_file_says_on_which(app, neck):
     give(app, {"sub_T2w.nii": neck["sub_T2w.nii"]})
-    *_, contrast, remove = app.files.children[0].children
+    *_, contrast, remove = app.files.rows.children[0].children
     assert contrast.description == "Contrast of sub_T2w.nii"  # a tooltip names no menu
     assert remove.tooltip == "Remove sub_T2w.nii"
 
@@ -140,23 +140,23 @@ def test_what_goes_wrong_is_said_and_nothing_is_left(app, neck, monkeypatch):
 
 def test_bad_files_are_refused_and_the_next_one_is_taken(app, neck):
     give(app, {"notes.txt": b"hello", "sub_T2w.nii": b"", "x_T2w.nii": neck["sub_T2w.nii"][:5000]})
-    assert [text.split(":")[0] for text in app.upload.problems] == [
+    assert [text.split(":")[0] for text in app.files.upload.problems] == [
         "notes.txt",
         "sub_T2w.nii",
         "x_T2w.nii",
     ]
     give(app, {"sub_T2w.nii": neck["sub_T2w.nii"]})
-    assert len(app.uploads) == 1
+    assert len(app.files.uploads) == 1
     give(app, {"sub_T2w.nii": neck["sub_T2w.nii"]})
-    assert "there already" in app.upload.problems[-1]
+    assert "there already" in app.files.upload.problems[-1]
 
 
 def test_nothing_of_a_file_above_the_limit_is_asked_for(app):
     sent = []
-    app.upload.send = sent.append
-    app.upload._receive(None, {"begin": "huge_T2w.nii", "size": 500_000_000}, [])
+    app.files.upload.send = sent.append
+    app.files.upload._receive(None, {"begin": "huge_T2w.nii", "size": 500_000_000}, [])
     assert sent == [{"kind": "done"}]
-    assert "500 MB is too much: 200 MB in all" in app.upload.problems[0]
+    assert "500 MB is too much: 200 MB in all" in app.files.upload.problems[0]
 
 
 def test_a_page_that_sends_more_than_it_said_is_refused():

@@ -19,16 +19,10 @@ from ..report import write_report
 from ..segmentation import METHODS, segment_cord
 from ..variability import compare_contrasts
 from ..views import view_3d, view_csa, view_segmentation
-from ..widgets.files import FileDownload, FileUpload
-from .uploads import (
-    CONTRASTS,
-    LIMIT_MB,
-    Upload,
-    check_name,
-    problem_of,
-    read_upload,
-    same_grid,
-)
+from ..widgets.files import FileDownload
+from .files import OwnFiles
+from .parts import close, line, row
+from .uploads import problem_of, same_grid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,31 +30,23 @@ if TYPE_CHECKING:
 SIMULATED, OWN = "A simulated person", "My own images"
 VIEWS = ("Area along the cord", "Slices", "3-D")
 MINE = "my mask"  #: how uploaded masks are called beside the methods
-MB = 1_000_000
-#: How files are told apart; said below the button.
-NAMES = (
-    '<p style="margin: 0 0 0 90px">Names say what a file holds: sub_T2w.nii, its mask '
-    "sub_T2w_seg.nii, its discs sub_T2w_discs.nii.</p>"
-)
 
 
 class App(w.VBox):
     """Segment and compare in a page; `cordviz.app.App()` in a notebook, or under Voila.
 
-    Uploaded files stay in memory and end with the kernel. What the comparison writes lies in a
-    temporary folder that is gone before the result is shown.
+    What the comparison writes lies in a temporary folder that is gone before the result is shown.
 
     Attributes
     ----------
-    uploads : list of Upload
-        Files that were read.
+    files : OwnFiles
+        The reader's own files, in memory.
     study : DataFrame or None
         The last comparison, as of `compare_contrasts`.
     """
 
     def __init__(self) -> None:
         """Build the page; nothing is computed yet."""
-        self.uploads: list[Upload] = []
         self.study: pd.DataFrame | None = None
         self._images: dict[str, Any] = {}
         self._masks: dict[str, dict[str, Any]] = {}
@@ -74,10 +60,7 @@ class App(w.VBox):
             rows=7,
             description="Contrasts",
         )
-        self.upload = FileUpload(
-            self._check, self._take, label=f"NIfTI files, {LIMIT_MB} MB in all: "
-        )
-        self.files = w.VBox()
+        self.files = OwnFiles(self._say)
         self.methods = w.SelectMultiple(
             options=METHODS, value=("propseg", "agnostic"), rows=len(METHODS), description="Methods"
         )
@@ -90,82 +73,24 @@ class App(w.VBox):
         self.shown = w.Dropdown(description="Contrast")
         self.view = w.ToggleButtons(options=VIEWS, style={"button_width": "auto"})
         self.stage = w.VBox()
-        self._own = w.VBox([self.upload, w.HTML(NAMES), self.files])
-        self._simulated = _line(self.person, self.contrasts)
+        self._simulated = line(self.person, self.contrasts)
         self._result = w.VBox(
             [
                 self.table,
-                _line(self.report, self.csv),
-                _line(self.shown, _row("Look at", self.view)),
+                line(self.report, self.csv),
+                line(self.shown, row("Look at", self.view)),
                 self.stage,
             ]
         )
-        steps = [_row("Images", self.source), self._simulated, self._own, self.methods, self.go]
+        steps = [row("Images", self.source), self._simulated, self.files, self.methods, self.go]
         super().__init__([*steps, self.message, self.bar, self._result])
         self.go.layout.width, self.go.layout.margin = "220px", "8px 0 8px 90px"
-        self.files.layout.margin = "0 0 0 90px"
         self.source.observe(self._choose, "value")
         self.go.on_click(self._run)
         for chooser in (self.shown, self.view):
             chooser.observe(self._look, "value")
         self._choose()
         self._result.layout.display = "none"
-
-    # Files
-
-    def _check(self, name: str, size: int) -> None:
-        """Refuse a file by its name and size, before it is sent."""
-        check_name(name)
-        kept = sum(upload.bytes for upload in self.uploads)
-        if kept + size > LIMIT_MB * MB:
-            raise ValueError(
-                f"{size / MB:.0f} MB is too much: {LIMIT_MB} MB in all, {kept / MB:.0f} MB of "
-                "them used. Crop it to the neck, or compress it (.nii.gz)."
-            )
-
-    def _take(self, name: str, content: bytes) -> None:
-        upload = read_upload(name, content)
-        if upload.name in [other.name for other in self.uploads]:
-            raise ValueError("a file of this name is there already; remove it first.")
-        self.uploads.append(upload)
-        self._list()
-
-    def _remove(self, upload: Upload) -> None:
-        self.uploads.remove(upload)
-        self._list()
-
-    def _list(self) -> None:
-        """A row for each file: what it is, of which contrast, and away with it."""
-        old, self.files.children = self.files.children, [self._entry(u) for u in self.uploads]
-        for row in old:
-            _close(row)
-        self._say(problem_of(self.uploads))
-
-    def _entry(self, upload: Upload) -> w.HBox:
-        size = " × ".join(map(str, upload.data.shape))
-        shown = f"<b>{html.escape(upload.name)}</b> · {size}"
-        # what follows stands in columns
-        name = w.HTML(shown, layout={"width": "400px", "max_width": "100%"})
-        role = w.Label(upload.role, layout={"width": "60px"})
-        contrast = w.Dropdown(
-            options=[("contrast?", ""), *((shown_name(c), c) for c in CONTRASTS)],
-            value=upload.contrast,
-            description=f"Contrast of {upload.name}",  # for screen readers; no room to show it
-            style={"description_width": "0px"},
-            layout={"width": "128px"},
-        )
-        remove = w.Button(
-            description="Remove", tooltip=f"Remove {upload.name}", layout={"width": "80px"}
-        )
-        contrast.observe(lambda change: self._assign(upload, change.new), "value")
-        remove.on_click(lambda _: self._remove(upload))
-        return _line(name, role, contrast, remove, align_items="center")
-
-    def _assign(self, upload: Upload, contrast: str) -> None:
-        upload.contrast = contrast
-        self._say(problem_of(self.uploads))
-
-    # Work
 
     def _session(self) -> tuple[dict[str, Any], list[Any], Any, Any]:
         """Images, methods, levels and truth of what is chosen."""
@@ -177,23 +102,20 @@ class App(w.VBox):
                 raise ValueError("Choose at least one contrast.")
             truth = {contrast: person.truth(contrast) for contrast in images}
             return images, methods, {c: person.levels(c) for c in images}, truth
-        if wrong := problem_of(self.uploads):
+        if wrong := problem_of(self.files.uploads):
             raise ValueError(wrong)
-        images = {u.contrast or "image": u.data for u in self.uploads if u.role == "image"}
+        images = {u.contrast or "image": u.data for u in self.files.uploads if u.role == "image"}
         if not images:
             raise ValueError("Choose an image first: a NIfTI file of a neck.")
         one = next(iter(images))
-        masks = {u.contrast if u.contrast in images else one: u.data for u in self._of("mask")}
+        masks = {u.contrast if u.contrast in images else one: u.data for u in self.files.of("mask")}
         if masks:
             methods.append({MINE: masks})
-        levels: Any = next((u.data for u in self._of("levels")), None)
-        for discs in self._of("discs"):
+        levels: Any = next((u.data for u in self.files.of("levels")), None)
+        for discs in self.files.of("discs"):
             cut = images.get(discs.contrast, images[one])
             levels = levels_from_discs(discs.data, segment_cord(cut, progress=False))
         return images, methods, levels, None
-
-    def _of(self, role: str) -> list[Upload]:
-        return [upload for upload in self.uploads if upload.role == role]
 
     def _run(self, _: Any = None) -> None:
         self.go.disabled = True
@@ -243,7 +165,7 @@ class App(w.VBox):
     def _look(self, _: Any = None) -> None:
         """The chosen view of the chosen contrast; one at a time, as each holds a volume."""
         for old in self.stage.children:
-            _close(old)
+            close(old)
         contrast = self.shown.value
         if contrast is None:
             self.stage.children = []
@@ -262,31 +184,13 @@ class App(w.VBox):
 
     def _choose(self, _: Any = None) -> None:
         own = self.source.value == OWN
-        self._own.layout.display = "" if own else "none"
+        self.files.layout.display = "" if own else "none"
         self._simulated.layout.display = "none" if own else ""
-        self._say(problem_of(self.uploads) if own else "")
+        self._say(problem_of(self.files.uploads) if own else "")
 
     def _say(self, text: str, *, kind: str = "problem") -> None:
         said = html.escape(text)
         self.message.value = f'<p class="cordviz-{kind}" role="alert">{said}</p>' if said else ""
-
-
-def _row(label: str, widget: Any) -> w.HBox:
-    """A label beside a widget, where ipywidgets would put it above."""
-    beside = {"width": "82px", "justify_content": "flex-end"}
-    return _line(w.Label(label, layout=beside), widget)
-
-
-def _line(*widgets: Any, **layout: str) -> w.HBox:
-    """Widgets beside each other, or below where a page is narrow."""
-    return w.HBox(widgets, layout={"flex_flow": "row wrap", **layout})
-
-
-def _close(widget: Any) -> None:
-    """Close a widget and all that is in it: ipywidgets keeps what is open, and its data."""
-    widget.close()
-    for part in (*getattr(widget, "children", ()), *getattr(widget, "volumes", ())):
-        _close(part)
 
 
 @contextmanager

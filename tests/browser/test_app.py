@@ -90,12 +90,12 @@ def test_bad_files_get_one_sentence_each_and_the_page_lives_on(app, bad, neck):
         assert sentence.startswith(f"{name}: ")
         assert words in sentence
     app.shot("app-refuses")
-    assert app.value("len(app.uploads)") == 0
+    assert app.value("len(app.files.uploads)") == 0
 
     other = nib.load(neck[1]).slicer[:, :, 1:]
     other.to_filename(folder.parent / "other_T1w_seg.nii")
     send(app, neck[0], folder.parent / "other_T1w_seg.nii")
-    app.until(lambda: app.value("len(app.uploads)"), 2)
+    app.until(lambda: app.value("len(app.files.uploads)"), 2)
     app.page.get_by_text("does not lie on the grid of sub_T1w.nii").wait_for()
     assert app.page.locator(PROBLEMS).count() == 0  # those of before are gone
     app.page.get_by_role("button", name="Segment and compare").click()
@@ -104,7 +104,7 @@ def test_bad_files_get_one_sentence_each_and_the_page_lives_on(app, bad, neck):
         app.page.get_by_role("combobox", name=f"Contrast of {name}").wait_for()
     app.page.get_by_title("Remove other_T1w_seg.nii").click()
     app.page.get_by_text("does not lie on the grid").wait_for(state="detached")
-    assert app.value("[u.name for u in app.uploads]") == ["sub_T1w.nii"]
+    assert app.value("[u.name for u in app.files.uploads]") == ["sub_T1w.nii"]
     assert temporary(app) == before
 
 
@@ -112,7 +112,7 @@ def test_an_upload_is_compared_looked_at_and_taken_home(app, neck):
     before = temporary(app)
     choose_own(app)
     send(app, *neck)
-    app.until(lambda: app.value("[u.role for u in app.uploads]"), ["image", "mask"])
+    app.until(lambda: app.value("[u.role for u in app.files.uploads]"), ["image", "mask"])
     app.page.get_by_label("Methods").select_option("agnostic")
     app.page.get_by_role("button", name="Segment and compare").click()
     app.page.wait_for_selector(".cordviz-curve[data-state=ready]")
@@ -142,7 +142,7 @@ def test_a_reloaded_page_keeps_files_result_and_slice(page, lab, neck):
     page.lab(lab, CODE)
     choose_own(page)
     send(page, *neck)
-    page.until(lambda: page.value("len(app.uploads)"), 2)
+    page.until(lambda: page.value("len(app.files.uploads)"), 2)
     page.kernel.run("app.methods.value = ()")  # the mask alone is measured at once
     page.page.get_by_role("button", name="Segment and compare").click()
     page.page.wait_for_selector(".cordviz-curve[data-state=ready]")
@@ -172,7 +172,7 @@ def test_the_checks_fail_when_callbacks_are_cut(page, voila, neck):
     choose_own(page)
     send(page, *neck)
     with pytest.raises(AssertionError):
-        page.until(lambda: page.value("len(app.uploads)"), 2, seconds=3)
+        page.until(lambda: page.value("len(app.files.uploads)"), 2, seconds=3)
     assert page.value("app.study is None")
 
 

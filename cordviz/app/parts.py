@@ -1,0 +1,25 @@
+"""Small parts that the page is laid out with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets as w
+
+
+def row(label: str, widget: Any) -> w.HBox:
+    """A label beside a widget, where ipywidgets would put it above."""
+    beside = {"width": "82px", "justify_content": "flex-end"}
+    return line(w.Label(label, layout=beside), widget)
+
+
+def line(*widgets: Any, **layout: str) -> w.HBox:
+    """Widgets beside each other, or below where a page is narrow."""
+    return w.HBox(widgets, layout={"flex_flow": "row wrap", **layout})
+
+
+def close(widget: Any) -> None:
+    """Close a widget and all that is in it: ipywidgets keeps what is open, and its data."""
+    widget.close()
+    for part in (*getattr(widget, "children", ()), *getattr(widget, "volumes", ())):
+        close(part)
