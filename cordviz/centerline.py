@@ -15,6 +15,8 @@ from .images import ImageLike, labels_of, read_image, reoriented_affine
 STIFFNESS_MM = 60.0
 #: Thinner slices are pooled first: third differences over tiny steps drown in rounding.
 THINNEST_MM = 0.2
+#: Share of the cord's radius that good slices may lie off the curve: its own bends do.
+LEAST_OFF = 0.05
 
 
 @dataclass(frozen=True)
@@ -194,11 +196,12 @@ def smooth_curve(
     if len(slices) == 2:
         penalty = 1e-6  # a straight line through both
     known = base > 0
+    least = LEAST_OFF * np.sqrt(np.median(weight) * size[0] * size[1] / np.pi)
     robust = np.ones(len(span))
     for _ in range(10):
         fit = _whittaker(target, base * robust, penalty, order)
         off = np.linalg.norm(target - fit, axis=1)
-        scale = max(1.5 * np.median(off[known]), 0.1 * size[:2].min())
+        scale = max(1.5 * np.median(off[known]), least)
         robust = 1 / (1 + (off / (3 * scale)) ** 2) ** 2
     slope = np.gradient(fit, axis=0, edge_order=2 if len(span) > 2 else 1) / size[2]
     return _curve(span, fit / size[:2], slope, affine)
@@ -213,7 +216,7 @@ def _pooled_curve(
     block, of = np.unique(slices // pool, return_inverse=True)
     total = np.bincount(of, weight)
     means = np.stack([np.bincount(of, weight * c) / total for c in centres.T], axis=1)
-    coarse = smooth_curve(block, means, total, affine @ np.diag([1, 1, pool, 1]))
+    coarse = smooth_curve(block, means, total / np.bincount(of), affine @ np.diag([1, 1, pool, 1]))
     span = np.arange(slices[0], slices[-1] + 1)
     spline = CubicSpline(coarse.slices * pool + (pool - 1) / 2, coarse.points_vox[:, :2])
     size = voxel_sizes(affine)

@@ -4,6 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+import cordviz as cv
 from cordviz.centerline import Centerline, fit_centerline
 
 SPACING = np.array([0.5, 0.5, 2.5])
@@ -122,3 +123,11 @@ def test_slices_as_thin_as_ex_vivo_ones_have_the_angles_of_thick_ones(thickness)
     centres = np.stack([30 + np.tan(np.radians(20)) * (z - z.mean()), np.full(300, 30.0)], axis=1)
     curve = fit_centerline(disc_stack(centres, spacing=(0.5, 0.5, thickness)))
     np.testing.assert_allclose(curve.angle_AP_deg, 20, atol=0.1)
+
+
+def test_a_smooth_mask_is_followed_where_the_neck_meets_the_thorax():
+    person = cv.simulate_subject(seed=18)
+    image, truth = person.acquire("T2w", snr=np.inf)
+    found = cv.measure_shape(truth, levels=person.levels(image)).groupby("level")["area_mm2"].mean()
+    for level in (3, 8):
+        assert found[level] == pytest.approx(person.csa_mm2[level], rel=0.015)
