@@ -225,7 +225,7 @@ def sha256_of(img: Nifti1Image) -> str:
     return digest.hexdigest()
 
 
-def save_mask(seg: Nifti1Image, path: str | os.PathLike[str]) -> Path:
+def save_mask(seg: Nifti1Image, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Save a mask as NIfTI with a JSON sidecar that says how it was made.
 
     Parameters
@@ -235,11 +235,18 @@ def save_mask(seg: Nifti1Image, path: str | os.PathLike[str]) -> Path:
     path : str or Path
         Ends in ``.nii`` or ``.nii.gz``; by custom of the field ``…_seg`` for hard and
         ``…_label-SC_softseg`` for soft masks. The sidecar has the same name with ``.json``.
+    overwrite : bool
+        Replace a file that somebody else made or changed, too.
 
     Returns
     -------
     Path
         The NIfTI file. Both files appear whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        Not a mask, another ending, or a mask or sidecar is there that is not as cordviz wrote it.
 
     Examples
     --------
@@ -256,6 +263,8 @@ def save_mask(seg: Nifti1Image, path: str | os.PathLike[str]) -> Path:
     check_3d(img.shape, "mask")
     values = voxels(img, name="mask")
     check_mask(values)
+    if not overwrite:
+        check_not_lost(target)
     hard = bool(np.isin(values, (0, 1)).all())
     made = dict((img.extra or {}).get("cordviz", {}))
     sidecar = {
@@ -286,6 +295,20 @@ def made_by_cordviz(mask: Path) -> dict[str, Any]:
         return dict(made) if made["Name"] == "cordviz" and as_made else {}
     except (OSError, ValueError, LookupError, TypeError):  # none, or of another kind
         return {}
+
+
+def check_not_lost(mask: Path, *, method: str | None = None) -> None:
+    """Refuse to replace a mask or a sidecar that somebody, or another method, made or changed."""
+    sidecar = mask.with_name(f"{stem_of(mask)}.json")
+    there = next((file for file in (mask, sidecar) if file.exists()), None)
+    made = made_by_cordviz(mask)
+    if there is None or (made and method in (None, made.get("Method"))):
+        return
+    whose = f"was made by {made['Method']}" if made.get("Method") else "is not as cordviz wrote it"
+    raise ValueError(
+        f"{there} is there already and {whose}. Choose another name, or replace it with "
+        "overwrite=True."
+    )
 
 
 def _to_codes(img: Nifti1Image, codes: str) -> np.ndarray:

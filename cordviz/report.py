@@ -27,6 +27,7 @@ from .morphometry.sct_csv import save_rows, sct_rows
 from .plots import plot_agreement, plot_csa_by_contrast, plot_csa_profile
 from .variability import Variability, summarize_variability
 from .variability.compare import compare_images, slices_of, study_of
+from .variability.summary import check_margin
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,10 +67,18 @@ def write_report(
         ``slices.csv`` (per slice), ``csa_sct.csv`` (columns of SCT's sct_process_segmentation),
         ``table.csv`` (the published form), ``by_contrast.csv``, ``by_method.csv``, ``pairs.csv``
         …, and figures as HTML and PNG.
+
+    Raises
+    ------
+    ValueError
+        Margin not above 0; a folder with a report or tables that cordviz did not write; else as
+        `compare_contrasts`. Nothing is written then.
     """
     from joblib.externals.loky import get_reusable_executor
 
     out = at_home(folder)
+    check_margin(margin_mm2)
+    _check_not_lost(out)
     options = {**options, "cache": out / "cache", "progress": progress}
     items, results = compare_images(session, **options)
     get_reusable_executor().shutdown()  # idle workers would hold half a gigabyte each
@@ -114,6 +123,16 @@ def write_report(
     page = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}"
     page += f"</title><style>{STYLE}</style><body>{''.join(body)}</body></html>"
     return write_file(out / "report.html", page)
+
+
+def _check_not_lost(out: Path) -> None:
+    """Refuse a folder with tables or a report of somebody else."""
+    other = [out / name for name in ("report.html", "study.csv", "table.csv", "slices.csv")]
+    found = [file for file in other if file.exists()]
+    if found and not (out / "cache" / "files.json").is_file():
+        raise ValueError(
+            f"{found[0]} is there already, and cordviz did not write it. Choose another folder."
+        )
 
 
 def _clear(out: Path, names: list[str]) -> None:

@@ -198,6 +198,9 @@ def test_segment_replaces_only_what_cordviz_wrote_unless_told_to(run, neck):
         assert Path(there).read_bytes() == before
     assert run("segment", image, *PROPSEG, "-o", "hand_seg.nii.gz", "--force")[0] == 0
     assert run("segment", image, *PROPSEG, "-o", "hand_seg.nii.gz")[0] == 0  # its own by now
+    code, _, (line,) = run("segment", image, "--quiet", "-o", "hand_seg.nii.gz")
+    assert code == 2
+    assert "was made by propseg" in line
     mask = nib.load("hand_seg.nii.gz")
     corrected = np.asarray(mask.dataobj)
     corrected[..., 0] = 0
@@ -274,6 +277,11 @@ def test_demo_tells_the_contrast_from_the_file_name_and_measures_with_discs(run,
     assert code == 0
     assert csa_of(out) > 30
     assert "t2" in Path("out/sub-1_T2w_label-SC_softseg.json").read_text()
+    Path("out/sub-1_T2w_label-SC_softseg.nii.gz").write_bytes((neck / "truth.nii.gz").read_bytes())
+    code, _, (line,) = run("demo", neck / "sub-1_T2w.nii.gz", *options)
+    assert code == 2
+    assert "is not as cordviz wrote it" in line
+    assert run("demo", neck / "sub-1_T2w.nii.gz", *options, "--force")[0] == 0
 
 
 def test_demo_with_discs_of_other_levels_does_not_ask_for_discs(run, neck, low_discs, monkeypatch):

@@ -511,3 +511,15 @@ def test_a_soft_mask_is_saved_as_it_is_whatever_its_header_says(tmp_path):
     soft.header.set_data_dtype(np.uint8)
     saved = save_mask(soft, tmp_path / "softseg.nii.gz")
     np.testing.assert_array_equal(nib.load(saved).dataobj, soft.dataobj)
+
+
+def test_what_somebody_else_made_is_replaced_only_when_told(tmp_path):
+    mask = nib.Nifti1Image(np.ones((4, 4, 4), "u1"), np.eye(4))
+    mask.to_filename(tmp_path / "t2_seg.nii.gz")
+    (tmp_path / "t2.json").write_text('{"EchoTime": 0.1}')
+    for name in ("t2_seg.nii.gz", "t2.nii.gz"):
+        with pytest.raises(ValueError, match=r"is not as cordviz wrote it.*overwrite=True"):
+            save_mask(mask, tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["t2.json", "t2_seg.nii.gz"]
+    save_mask(mask, tmp_path / "t2_seg.nii.gz", overwrite=True)
+    save_mask(mask, tmp_path / "t2_seg.nii.gz")  # its own by now

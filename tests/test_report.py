@@ -289,3 +289,12 @@ def test_the_methods_text_says_where_levels_come_from(folder, tmp_path, no_brows
     study = pd.DataFrame({"method": ["agnostic"] * 2, "note": ["", f"{FOUND} T2w, confidence 1."]})
     assert "never from the prediction" in methods_text(study[:1], (2, 3), None)
     assert "in part from discs found automatically" in methods_text(study, (2, 3), None)
+
+
+def test_what_would_be_lost_or_never_work_is_refused_before_any_work(folder, tmp_path, no_browser):
+    with pytest.raises(ValueError, match="margin_mm2 must be a number above 0"):
+        write_report(folder, tmp_path, margin_mm2=-1, methods=METHODS, progress=False)
+    (tmp_path / "study.csv").write_text("mine")
+    with pytest.raises(ValueError, match=r"study\.csv is there already, and cordviz did not"):
+        write_report(folder, tmp_path, methods=METHODS, progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["study.csv"]

@@ -184,9 +184,23 @@ def test_sessions_come_as_mapping_list_or_subjects(pair):
     for session, names in (
         (images, ["subject"]),
         ([images, images], ["subject-01", "subject-02"]),
-        ({"Ann": images, "Bob": images}, ["Ann", "Bob"]),
+        ({"Ann": images, 2: images}, ["Ann", "2"]),
     ):
+        if len(names) == 2:  # each person has a neck of their own
+            with pytest.raises(ValueError, match=f"2 people: {', '.join(names)}"):
+                compare_contrasts(session, **options)
+            own = [int(name) if name.isdigit() else name for name in names]
+            options["levels"] = dict.fromkeys(own, pair["levels"]["T2w"])
         assert compare_contrasts(session, **options)["subject"].tolist() == names
+        options["levels"] = pair["levels"]["T2w"]
+
+
+@pytest.mark.parametrize("given", ["levels", "truth", "masks"])
+def test_keys_that_fit_nothing_are_refused(pair, given):
+    wrong = {"T2W": pair["masks"]["T2w"]}
+    options = {"methods": {"given": wrong}} if given == "masks" else {given: wrong}
+    with pytest.raises(ValueError, match=r"T2W; there is none of these\. There are: subject, T1w"):
+        compare(pair, **options)
 
 
 def test_masks_and_levels_may_differ_by_subject(pair):

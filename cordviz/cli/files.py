@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._files import at_home, stem_of
-from ..images import made_by_cordviz
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,17 +116,6 @@ def check_output(output: Path, suffixes: tuple[str, ...], source: Path) -> None:
     check_folder(output.parent)
     if output.resolve() == source.resolve():
         raise ValueError(f"-o {output} would replace the input; choose another name.")
-
-
-def check_not_lost(mask: Path) -> None:
-    """Refuse to replace a mask or a sidecar that somebody else made or changed."""
-    sidecar = mask.with_name(f"{stem_of(mask)}.json")
-    there = [file for file in (mask, sidecar) if file.exists()]
-    if there and not made_by_cordviz(mask):
-        raise ValueError(
-            f"{there[0]} is there already and is not as cordviz wrote it; choose another name "
-            "with -o, or replace it with --force."
-        )
 
 
 def check_folder(folder: Path, option: str = "-o") -> None:

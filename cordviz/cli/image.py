@@ -10,13 +10,12 @@ import click
 from .._export import png_figures
 from .._files import stem_of, write_file
 from ..contrasts import closest_contrast
-from ..images import load_image, load_mask, read_image, save_mask
+from ..images import check_not_lost, load_image, load_mask, read_image, save_mask
 from .files import (
     DIGITS,
     FILE,
     THERE,
     check_folder,
-    check_not_lost,
     check_output,
     csa_c2c3,
     how_to_mark,
@@ -40,6 +39,10 @@ CENTERLINE = click.option(
     "--centerline", type=THERE, help="Mask of the cord's centreline, for the same purpose."
 )
 
+FORCE = click.option(
+    "--force", is_flag=True, help="Replace a mask that somebody, or another method, made."
+)
+
 
 @click.command()
 @click.argument("image", type=FILE)
@@ -53,7 +56,7 @@ CENTERLINE = click.option(
 @SEED
 @CENTERLINE
 @click.option("-o", "--output", type=FILE, help="Default: a name beside the image.")
-@click.option("--force", is_flag=True, help="Replace a mask that somebody else made or changed.")
+@FORCE
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def segment(
     image: Path,
@@ -74,7 +77,7 @@ def segment(
     output = output or image.with_name(f"{stem_of(image)}{suffix}.nii.gz")
     check_output(output, (".nii", ".nii.gz"), image)
     if not force:
-        check_not_lost(output)
+        check_not_lost(output, method=method or "agnostic")
     # a path where one will do: the sidecar then names the file
     source: Any = image
     if reduce is not None or bvals is not None:
@@ -83,7 +86,7 @@ def segment(
         source, method, contrast,
         threshold=threshold, quiet=quiet, centerline=centerline, seed_mm=seed_mm,
     )  # fmt: skip
-    click.echo(str(save_mask(seg, output)))
+    click.echo(str(save_mask(seg, output, overwrite=force)))
 
 
 @click.command()
@@ -144,6 +147,7 @@ def measure(
 @SEED
 @CENTERLINE
 @click.option("-o", "--output", type=FILE, default=Path("cordviz_demo"), show_default=True)
+@FORCE
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def demo(
     image: Path | None,
@@ -155,6 +159,7 @@ def demo(
     seed_mm: tuple[float, float, float] | None,
     centerline: Path | None,
     output: Path,
+    force: bool,
     quiet: bool,
 ) -> None:
     """From IMAGE (default: a simulated neck) to a mask, a table and two figures in a folder."""
@@ -180,6 +185,9 @@ def demo(
         if reduce is not None:
             source = img
         name = title = stem_of(image)
+    mask_file = output / f"{name}_label-SC_softseg.nii.gz"
+    if not force:
+        check_not_lost(mask_file)
     told = contrast or name
     contrast = None if method == "agnostic" else closest_contrast(told)
     seg = segment_quietly(
@@ -202,7 +210,7 @@ def demo(
     pngs, why_no_png = png_figures(figures)
 
     output.mkdir(parents=True, exist_ok=True)
-    written = [save_mask(seg, output / f"{name}_label-SC_softseg.nii.gz")]
+    written = [save_mask(seg, mask_file, overwrite=force)]
     written.append(
         write_file(output / f"{name}_shape.csv", table.to_csv(index=False, float_format=DIGITS))
     )

@@ -32,7 +32,11 @@ from .files import FILE, THERE, check_folder, no_empty_folder
 )
 @click.option("--all-slices", is_flag=True, help="Average every slice of a mask, not C2–C3.")
 @click.option(
-    "--margin", default=2.0, show_default=True, help="Margin of the equivalence test, ± mm²."
+    "--margin",
+    type=click.FloatRange(min=0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="Margin of the equivalence test, ± mm².",
 )
 @click.option(
     "--jobs",

@@ -15,7 +15,7 @@ from ..morphometry.aggregate import whole_levels
 from ..segmentation import METHODS
 from .auto_levels import fill_levels
 from .comparison import AGNOSTIC, Result, compare_image
-from .sessions import Derived, Item, find, read_items
+from .sessions import Derived, Item, check_fits, find, read_items
 from .study_images import remember
 
 if TYPE_CHECKING:
@@ -224,6 +224,7 @@ def _methods(methods: Any, items: list[Item]) -> list[str]:
                         f"Expected masks as {{{name!r}: {{contrast: mask}}}}, got "
                         f"{type(one[name]).__name__}."
                     )
+                check_fits(one[name], items, f"The mask of {name!r}")
                 for item in items:
                     item.masks[name] = find(one[name], item)
     if not names:

@@ -96,10 +96,21 @@ def made(value: Any) -> Any:
 
 def find(given: Any, item: Item) -> Any:
     """Look an image up in one value for all, or per contrast, or per subject (and contrast)."""
-    for key in (item.subject, item.contrast):
-        if isinstance(given, Mapping) and key in given:
-            given = given[key]
+    for name in (item.subject, item.contrast):
+        if isinstance(given, Mapping):
+            keys = {str(key): key for key in given}  # subjects may be numbers
+            given = given[keys[name]] if name in keys else given
     return None if isinstance(given, Mapping) else given
+
+
+def check_fits(given: Any, items: list[Item], name: str) -> None:
+    """Refuse a mapping of which no key fits: a misspelt one would count as not given."""
+    known = dict.fromkeys([i.subject for i in items] + [i.contrast for i in items])
+    if isinstance(given, Mapping) and given and known.keys().isdisjoint(map(str, given)):
+        raise ValueError(
+            f"{name} is for {', '.join(map(str, given))}; there is none of these. There are: "
+            f"{', '.join(known)}."
+        )
 
 
 def read_items(
@@ -122,6 +133,15 @@ def read_items(
         subjects = list(dict.fromkeys(item.subject for item in items))
         items = [item for item in items if item.contrast in wanted]
         items.sort(key=lambda i: (subjects.index(i.subject), wanted.index(i.contrast)))
+    check_fits(levels, items, "levels=")
+    check_fits(truth, items, "truth=")
+    people = dict.fromkeys(item.subject.split("_run-")[0] for item in items)
+    for given, name in ((levels, "levels="), (truth, "truth=")):
+        if given is not None and not isinstance(given, Mapping) and len(people) > 1:
+            raise ValueError(
+                f"{name} is one image, and there are {len(people)} people: {', '.join(people)}. "
+                "Each needs its own: pass {subject: image}."
+            )
     for item in items:
         if levels is not None:
             item.levels = find(levels, item)

@@ -82,6 +82,12 @@ class Variability:
         return f"<p>CSA, mm²</p>{self.table.to_html()}<p>{self.text}</p>"
 
 
+def check_margin(margin_mm2: float) -> None:
+    """Refuse a margin of equivalence that is none."""
+    if not 0 < margin_mm2 < np.inf:
+        raise ValueError(f"margin_mm2 must be a number above 0, got {margin_mm2}.")
+
+
 def summarize_variability(
     study: pd.DataFrame,
     *,
@@ -140,8 +146,7 @@ def summarize_variability(
 
     check_choice(area, AREAS, "area")
     check_choice(correction, ("holm", "bonf"), "correction")
-    if not margin_mm2 > 0:
-        raise ValueError(f"margin_mm2 must be above 0, got {margin_mm2}.")
+    check_margin(margin_mm2)
     value = AREAS[area]
     kept, counts = complete_cases(study, value, contrasts)
     rng = np.random.default_rng(seed)
