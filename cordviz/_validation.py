@@ -31,6 +31,15 @@ def check_spatial(img: Nifti1Image, name: str = "image") -> None:
             f"The voxels of the {name} measure {' × '.join(f'{s:g}' for s in size)} mm, which "
             "cannot be a neck. Is the header in µm or m? Correct it to mm."
         )
+    told = np.asarray(img.header.get_zooms()[:3], dtype=float)
+    if told.size == 3 and (np.abs(told - size) > 0.01 * size).any():
+        warnings.warn(
+            f"The header of the {name} gives two sizes of a voxel: "
+            f"{' × '.join(f'{s:.3g}' for s in told)} mm (pixdim) and "
+            f"{' × '.join(f'{s:.3g}' for s in size)} mm (affine). The affine is used; repair the "
+            "header if that is wrong.",
+            stacklevel=4,
+        )
     cosines = (axes / size).T @ (axes / size) - np.eye(3)
     if np.abs(cosines).max() > 0.02:
         shear = np.degrees(np.arcsin(np.abs(cosines).max()))

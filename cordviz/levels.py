@@ -29,6 +29,7 @@ DISCS = range(1, 27)
 #: Landmarks that share the label images with discs: pontomedullary groove and junction, conus.
 NOT_DISCS = (49, 50, 60)
 FAR_FROM_CORD_MM = 60.0
+ROUNDING = 1e-3  # of a label
 DISC_HEIGHT_MM = 15.0  # no disc label is taller; a level is
 SAME_PLACE_MM = 1.0
 
@@ -119,7 +120,7 @@ def slice_levels(levels: ImageLike) -> np.ndarray:
             f"The level map has negative or NaN labels (lowest {low:g}). If it was resampled, do "
             "that with interpolation='nearest'."
         )
-    if data.max() > max(NOT_DISCS):
+    if data.max() > DISCS[-1]:
         raise ValueError(
             f"The level map has labels up to {data.max():g}; vertebral levels are 1 (C1) to 24 "
             "(L5). Is it the image itself?"
@@ -132,11 +133,13 @@ def slice_levels(levels: ImageLike) -> np.ndarray:
     total = data[box].sum(axis=(0, 1), dtype=float)
     with np.errstate(invalid="ignore"):  # a slice without labels in between
         level[box[2]] = np.rint(total / np.count_nonzero(data[box], axis=(0, 1)))
-    alone = np.diff(np.flatnonzero(np.isfinite(level)))
-    if alone.size and (alone > 1).all():
+    labelled = np.flatnonzero(np.isfinite(level))
+    gaps = np.diff(labelled)
+    runs = np.split(labelled, np.flatnonzero(gaps > 1) + 1)
+    if len(runs) > 1 and np.median(gaps[gaps > 1] - 1) >= np.median([len(run) for run in runs]):
         raise ValueError(
-            "The level map labels single slices only. These look like discs or points: give them "
-            "to levels_from_discs, which fills the levels between them."
+            "The level map labels few slices here and there. These look like discs or points: give "
+            "them to levels_from_discs, which fills the levels between them."
         )
     return level
 
@@ -188,10 +191,20 @@ def _discs_of_image(discs: ImageLike) -> dict[int, np.ndarray]:
     data = labels_of(img, name="disc image")
     index = np.argwhere(data)
     values = data[tuple(index.T)]
-    if not np.isfinite(values).all() or (values != np.rint(values)).any():
-        raise ValueError("The disc image has labels that are not whole numbers.")
+    whole = np.rint(values)
+    if not np.isfinite(values).all() or (np.abs(values - whole) > ROUNDING).any():
+        raise ValueError(
+            "The disc image has labels that are not whole numbers. Is it the image itself? If it "
+            "was resampled, do that with interpolation='nearest'."
+        )
+    values = whole  # integers that are stored scaled come back a little off
     points = {}
-    for value in np.unique(values):
+    if len(found := np.unique(values)) > len(DISCS) + len(NOT_DISCS):
+        raise ValueError(
+            f"The disc image has {len(found)} different labels; discs are {DISCS[0]} to "
+            f"{DISCS[-1]}. Is it the image itself?"
+        )
+    for value in found:
         own = index[values == value]
         box = np.zeros(np.ptp(own, axis=0) + 1, bool)
         box[tuple((own - own.min(axis=0)).T)] = True

@@ -743,6 +743,14 @@ def test_any_folder_with_bids_names_is_read(tmp_path):
     assert dict(chosen) == {"T2w": first["T2w"]}
 
 
+def test_two_diffusion_series_are_refused_unless_one_is_the_mean(tmp_path):
+    touch(tmp_path, "sub-01_rec-average_dwi.nii.gz", "sub-01_acq-highb_dwi.nii.gz")
+    assert datasets.load_sessions(tmp_path)["sub-01"]["DWI"].name == "sub-01_rec-average_dwi.nii.gz"
+    touch(tmp_path, "sub-02_acq-lowb_dwi.nii.gz", "sub-02_acq-highb_dwi.nii.gz")
+    with pytest.raises(ValueError, match=r"two files for DWI.*acq-highb_dwi.*acq-lowb_dwi"):
+        datasets.load_sessions(tmp_path)
+
+
 def test_two_files_for_one_contrast_are_refused(tmp_path):
     touch(tmp_path, "sub-01_acq-sag_T2w.nii.gz", "sub-01_acq-ax_T2w.nii.gz")
     with pytest.raises(ValueError, match=r"two files for T2w.*acq-ax_T2w.*acq-sag_T2w"):

@@ -523,3 +523,10 @@ def test_what_somebody_else_made_is_replaced_only_when_told(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["t2.json", "t2_seg.nii.gz"]
     save_mask(mask, tmp_path / "t2_seg.nii.gz", overwrite=True)
     save_mask(mask, tmp_path / "t2_seg.nii.gz")  # its own by now
+
+
+def test_two_sizes_of_a_voxel_are_told():
+    file = bytearray(nib.Nifti1Image(np.ones((4, 4, 4), "u1"), np.eye(4)).to_bytes())
+    file[80:84] = np.float32(2).tobytes()  # pixdim of the first axis
+    with pytest.warns(UserWarning, match=r"2 × 1 × 1 mm \(pixdim\) and 1 × 1 × 1 mm"):
+        load_mask(nib.Nifti1Image.from_bytes(bytes(file)))

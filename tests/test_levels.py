@@ -35,10 +35,11 @@ def test_a_level_lies_between_its_discs(upright):
     assert level.tolist() == [4] * 21 + [3] * 15 + [2] * 15 + [1] * 9
 
 
-def test_the_slice_of_a_disc_belongs_to_the_level_below(upright):
-    level = slice_levels(levels_from_discs(discs_at(upright, d3=30.4), upright))
-    assert level[30] == 3
-    assert level[31] == 2
+@pytest.mark.parametrize(("height", "holds"), [(30.4, 30), (30.7, 31)])
+def test_the_slice_of_a_disc_belongs_to_the_level_below(upright, height, holds):
+    level = slice_levels(levels_from_discs(discs_at(upright, d3=height), upright))
+    assert level[holds] == 3
+    assert level[holds + 1] == 2
 
 
 def test_only_the_cord_is_labelled_on_its_own_grid(upright):
@@ -163,6 +164,24 @@ def test_a_slice_takes_the_rounded_mean_of_its_labels():
 def test_negative_levels_are_refused():
     with pytest.raises(ValueError, match="negative"):
         slice_levels(nib.Nifti1Image(np.full((2, 2, 2), -1, np.int16), np.eye(4)))
+
+
+def test_discs_stored_as_scaled_integers_are_read(upright, tmp_path):
+    data = np.zeros(upright.shape)
+    data[10, 28, [20, 35, 50]] = 4, 3, 2
+    image = nib.Nifti1Image(data, upright.affine)
+    image.set_data_dtype(np.int16)
+    nib.save(image, tmp_path / "discs.nii.gz")
+    stored = np.unique(nib.load(tmp_path / "discs.nii.gz").get_fdata())
+    assert (stored != np.rint(stored)).any()
+    levels = levels_from_discs(tmp_path / "discs.nii.gz", upright)
+    assert np.unique(levels.dataobj).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_an_image_is_not_taken_for_discs(upright):
+    numbers = np.random.default_rng(0).integers(0, 200, upright.shape).astype("i2")
+    with pytest.raises(ValueError, match="Is it the image itself"):
+        levels_from_discs(nib.Nifti1Image(numbers, upright.affine), upright)
 
 
 def test_a_level_map_is_not_taken_for_discs():

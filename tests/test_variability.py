@@ -401,6 +401,23 @@ def test_a_second_run_computes_nothing(pair, tmp_path, monkeypatch):
     assert all(Path(file).is_file() for file in again["mask"])
 
 
+def test_what_may_work_the_next_time_is_tried_again(pair, tmp_path, monkeypatch):
+    options = {"cache": tmp_path, "contrasts": ["T2w"]}
+
+    def full(*_, **__):
+        raise ValueError("cannot be read") from MemoryError("Unable to allocate")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(comparison, "measure_shape", full)
+        assert compare(pair, **options)["error"].item() == "cannot be read"
+    first = compare(pair, **options)
+    assert first["error"].item() == ""
+    for damaged in tmp_path.iterdir():
+        damaged.write_bytes(damaged.read_bytes()[:40])
+    again = compare(pair, **options)
+    assert (again["error"].item(), again["csa_mm2"].item()) == ("", first["csa_mm2"].item())
+
+
 def test_whatever_changes_is_measured_again(pair, tmp_path):
     cache = {"cache": tmp_path / "kept", "contrasts": ["T2w"]}
     first = compare(pair, **cache)["csa_mm2"].iloc[0]

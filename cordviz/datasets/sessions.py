@@ -187,7 +187,8 @@ def group_sessions(
             continue
         first = placed.setdefault(place, root / path)
         name, attribute, contrast = place
-        if first != root / path and contrast != "DWI":
+        average = contrast == "DWI" and "rec-average" in first.name
+        if first != root / path and not average:
             raise ValueError(
                 f"{name} has two files for {contrast} ({attribute}): {first} and {root / path}. "
                 "Keep one of them in the folder, or make the mapping {contrast: path} yourself."

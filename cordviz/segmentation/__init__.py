@@ -12,7 +12,7 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
 from .._validation import check_choice, check_same_grid, check_threshold
-from ..contrasts import check_contrast
+from ..contrasts import FAMILIES, check_contrast, guess_contrast
 from ..images import (
     ImageLike,
     load_image,
@@ -30,6 +30,7 @@ LEAST_EXTENT_MM = 18.0  # real images cut to 16 mm around the cord lost a third 
 NARROW_MM = 24.0  # to 20 mm up to 13 %, to 24 mm 4 %
 SPIKE = 5.0  # times the distance of the outermost half percent of voxels from the median
 COARSE_MM = 1.9  # of a pixel: two real T2w images averaged to 2 mm lost 3 % of the area, 4 mm 10 %
+HALF, SURE_AGREEMENT = 0.5, 0.7  # of a voxel; of slices that a contrast is doubted for
 WEIGHTS = Path(__file__).parent / "weights"
 
 
@@ -146,6 +147,9 @@ def segment_cord(
         "Source": {"File": file and Path(file).name, **(img.extra or {}), "SHA256": sha256_of(img)},
     }
 
+    if method == "deepseg":
+        _doubt_contrast(ras, fraction, str(family))
+
     def back(values: np.ndarray, **more: str) -> Nifti1Image:
         values = np.asarray(restore(values, img).dataobj)
         return on_grid(values, img, extra={"cordviz": made | more})
@@ -153,6 +157,22 @@ def segment_cord(
     if sd is None:
         return back(fraction)
     return back(fraction), back(sd, Quantity="standard deviation")
+
+
+def _doubt_contrast(ras: Nifti1Image, fraction: np.ndarray, contrast: str) -> None:
+    """Warn of a cord of the other polarity than that of the contrast that was told."""
+    mask = (fraction >= HALF).astype(np.uint8)
+    if not mask.any():
+        return
+    guess = guess_contrast(ras, on_grid(mask, ras))
+    told = next(family.cord for family in FAMILIES.values() if family.contrast == contrast)
+    if guess.cord != told and guess.agreement >= SURE_AGREEMENT:
+        others = " or ".join(map(repr, guess.candidates))
+        warnings.warn(
+            f"The cord looks {guess.cord} here, so contrast {contrast!r} may be wrong. Look at the "
+            f"image: a {guess.cord} cord is run as {others}.",
+            stacklevel=3,
+        )
 
 
 def _words_of(centerline: ImageLike | None, seed_mm: tuple[float, ...] | None) -> dict[str, Any]:

@@ -77,8 +77,7 @@ def _result(
             inputs = levels_hash, _truth_hash(item), repr(over), code_hash(*_MEASURE, *_OWN)
             file = cache / f"{digest(key, *inputs)}.json"
             mask_file = cache / f"{key}.nii.gz"
-            if file.is_file():
-                stored = json.loads(file.read_text(encoding="utf-8"))
+            if (stored := _stored(file)) is not None:
                 return _finished(row | stored["row"], item, mask_file, stored["slices"])
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -91,13 +90,22 @@ def _result(
             row["note"] = " ".join(dict.fromkeys(filter(None, notes)))
     except Exception as error:  # one bad image must not end a study
         row["error"] = " ".join(str(error).split()) or type(error).__name__
-        if not isinstance(error, (ValueError, TypeError)):
-            file = None  # out of memory, disk full: may work the next time
+        passing = (OSError, MemoryError)  # may work the next time
+        if not isinstance(error, (ValueError, TypeError)) or isinstance(error.__cause__, passing):
+            file = None
     row["seconds"] = round(time.perf_counter() - start, 3)
     if file is not None:
         kept = {name: row[name] for name in (*_AREAS, "error", "note", "seconds")}
         write_file(file, json.dumps({"row": kept, "slices": slices}))
     return _finished(row, item, mask_file, slices)
+
+
+def _stored(file: Path) -> dict[str, Any] | None:
+    """Row and slices as they were kept; None if there are none, or no whole ones."""
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
 
 
 def _finished(
@@ -112,13 +120,16 @@ def _finished(
 def _mask(item: Item, method: str, told: str, file: Path | None) -> Nifti1Image:
     """The mask of a method, from the cache where it is there."""
     if file is not None and file.is_file():
-        return load_mask(file)
+        try:
+            return load_mask(file)
+        except ValueError:  # damaged
+            file.unlink()
     if method in item.masks:
         mask = item.given(item.masks[method], f"mask of {method!r}")
     else:
         mask = segment_cord(item.loaded, method=method, contrast=told or None, progress=False)
     if file is not None:
-        save_mask(mask, file)
+        save_mask(mask, file, overwrite=True)
     return mask
 
 

@@ -73,7 +73,8 @@ class DiscLabeller(SliceViewer):
             if label not in LABELS or not inside:
                 raise ValueError(
                     f"Disc {label} at {tuple(point.tolist())} mm: expected labels 1 to 25 (3 = "
-                    "C2/C3) and places inside the image, in mm of nibabel's world (RAS+)."
+                    "C2/C3) and places inside the image, in mm of nibabel's world (RAS+). Of "
+                    "find_discs, the image `discs` holds those inside."
                 )
             marks.append([int(label), *voxel.tolist()])
         self._past = [*self._past, self._marks]
