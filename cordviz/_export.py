@@ -1,8 +1,9 @@
-"""Turn figures into PNG where a browser is at hand."""
+"""Turn figures into pages, and into PNG where a browser is at hand."""
 
 from __future__ import annotations
 
 import asyncio
+import html
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -15,6 +16,24 @@ if TYPE_CHECKING:
 def installed(module: str) -> bool:
     """Say whether a top-level module could be imported, without importing it."""
     return find_spec(module) is not None
+
+
+def whole_page(title: str, body: str, style: str = "body{margin:8px}") -> str:
+    """A page of HTML that fits a phone, too."""
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width,initial-scale=1'>"
+        f"<title>{html.escape(title)}</title><style>{style}</style></head>"
+        f"<body>{body}</body></html>"
+    )
+
+
+def figure_page(fig: go.Figure, title: str) -> str:
+    """A page with one figure, which needs no other file; narrow windows scroll it."""
+    figure = fig.to_html(full_html=False, include_plotlyjs=True)
+    words = html.escape(title, quote=True)
+    box = "role='img' tabindex='0' style='overflow-x:auto'"
+    return whole_page(title, f'<div {box} aria-label="{words}">{figure}</div>')
 
 
 def png_figures(

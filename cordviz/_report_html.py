@@ -64,7 +64,7 @@ td:first-child,th:first-child{text-align:left}
 .note{color:var(--soft);font-size:13px}
 figure{margin:14px 0}figcaption{font-size:13px;color:var(--soft)}
 .plot{background:#fff;border-radius:4px}figure img{max-width:100%}
-code{font-size:12px}.key{padding:0 6px;border-radius:3px;color:#111}
+code{font-size:12px;overflow-wrap:anywhere}.key{padding:0 6px;border-radius:3px;color:#111}
 """
 
 
@@ -79,19 +79,23 @@ def what(study: pd.DataFrame, over: Any) -> str:
         where = f"levels {', '.join(map(level_name, over))}"
     rated = study["method"].astype(str).str.startswith(RATER).any()
     raters = " Offsets of simulated raters are an input, not a finding." if rated else ""
+    people = f"{n} subjects" if (n := len(lists["subject"])) > 1 else "1 subject"
+    reasons = "; the reasons are below <a href='#images'>Every image</a>" if failed else ""
     return (
-        f"<p>{len(lists['subject'])} subjects · {html.escape(contrasts)} · {methods} · "
-        f"{where}.<br><b>{failed}</b> of {len(study)} measurements failed; the reasons are below "
-        f"the last heading.{raters} Not a medical device.</p>"
+        f"<p>{people} · {html.escape(contrasts)} · {methods} · "
+        f"{where}.<br><b>{failed}</b> of {len(study)} measurements failed{reasons}.{raters} "
+        "Not a medical device.</p>"
     )
 
 
-def areas(summary: Variability | None, why: str) -> str:
+def areas(summary: Variability | None, note: str) -> str:
     if summary is None:
-        return f"<p>No statistics: {html.escape(why)}</p>"
+        return f"<p>No statistics: {html.escape(note)}</p>"
     table = summary.table.rename(columns=shown_name)
+    people = summary.by_subject["subject"].nunique()
+    said = f"CSA in mm², mean ± SD over {people} subjects. {note}" if people > 1 else note
     return (
-        "<p>CSA in mm², mean ± SD over subjects.</p>"
+        f"<p>{html.escape(said)}</p>"
         f"{_table(table.rename_axis(columns='method').rename_axis(None))}"
         f'<p class="note">{html.escape(summary.text)}</p>'
     )
@@ -100,11 +104,16 @@ def areas(summary: Variability | None, why: str) -> str:
 def statistics(summary: Variability | None) -> str:
     if summary is None:
         return ""
-    tested = summary.by_method["n_subjects"].max() >= FEWEST
-    sizes = _plain(subjects_needed(summary, atrophy_percent=5)) if tested else "<p>–</p>"
-    return (
+    people = int(summary.by_method["n_subjects"].max())
+    described = (
         f"<h2>Statistics</h2>{_by_method(summary.by_method)}"
         f"<h3>Contrast by contrast</h3>{_plain(summary.by_contrast)}"
+    )
+    if people < FEWEST:
+        return f"{described}<p>Tests need {FEWEST} people with every contrast; here: {people}.</p>"
+    sizes = _plain(subjects_needed(summary, atrophy_percent=5))
+    return (
+        f"{described}"
         f"<h3>Pairs of contrasts</h3>{_tests(summary.pairs)}"
         f"<h3>Per-subject SD, method against method</h3>{_tests(summary.between_methods)}"
         f"<h3>People needed to see a loss of 5 % (power 0.8, two-sided 0.05)</h3>{sizes}"
@@ -187,14 +196,17 @@ def embedded(name: str, fig: go.Figure, *, first: bool) -> str:
     """A figure in the page with what it shows and its file; the first brings the library along."""
     figure = fig.to_html(full_html=False, include_plotlyjs=first)
     caption = f"{html.escape(fig.layout.meta)} <code>{html.escape(name)}.html</code>"
-    return f'<figure><div class="plot">{figure}</div><figcaption>{caption}</figcaption></figure>'
+    words = html.escape(fig.layout.meta, quote=True)
+    plot = f'<div class="plot" role="img" tabindex="0" aria-label="{words}">{figure}</div>'
+    return f"<figure>{plot}<figcaption>{caption}</figcaption></figure>"
 
 
 def methods_text(study: pd.DataFrame, over: Any, summary: Variability | None) -> str:
     """The paragraph to put in a paper."""
     used = [str(name) for name in dict.fromkeys(study["method"])]
     own = "; ".join(CITATIONS[name] for name in used if name in METHODS)
-    given = ", ".join(name for name in used if name not in METHODS)
+    given = ", ".join(n for n in used if n not in METHODS and not n.startswith(RATER))
+    rated = any(name.startswith(RATER) for name in used)
     where = "all slices of each mask."
     if over is not None:
         where = f"the slices of {' and '.join(map(level_name, over))}. Levels came from one "
@@ -209,13 +221,14 @@ def methods_text(study: pd.DataFrame, over: Any, summary: Variability | None) ->
     parts = [
         f"The spinal cord was segmented with cordviz {__version__}: {own}." if own else "",
         f"Masks that existed already: {given}." if given else "",
+        "Masks of simulated raters were drawn from the exact truth." if rated else "",
         "Cross-sectional area (CSA) is the sum of the mask's weights in a slice times the area of "
         "a voxel and the cosine between the cord's centreline and the slice normal (soft sum, no "
         f"threshold; study.csv has the area cut at 0.5 too), averaged over {where} "
         "Variability is the SD of each subject across contrasts (ddof = 1), averaged over "
         "subjects, as in Bédard et al. 2025 (arXiv 2310.15402).",
     ]
-    if summary is not None:
+    if summary is not None and summary.by_method["n_subjects"].max() >= FEWEST:
         parts.append(
             "Tests: repeated-measures ANOVA (Greenhouse–Geisser), Wilcoxon signed-rank, two "
             f"one-sided tests for equivalence (Schuirmann 1987) with a margin of ±"

@@ -55,8 +55,8 @@ def check_3d(shape: tuple[int, ...], name: str = "image") -> None:
     if len(shape) == 4:
         raise ValueError(
             f"The {name} is 4-D {shape}; expected 3-D. Make it 3-D with load_image: reduce='mean' "
-            "for fMRI, 'rms' for echoes, 'dwi' with bvals for diffusion, or the index of one "
-            "volume, as of masks and labels."
+            "for fMRI, reduce='rms' for echoes, reduce='dwi' with bvals for diffusion, or reduce=0 "
+            "for the first volume alone (of masks and labels, too)."
         )
     if len(shape) != 3 or 0 in shape:
         raise ValueError(f"Expected a 3-D {name}, got {len(shape)}-D with shape {shape}.")

@@ -135,7 +135,8 @@ def closest_contrast(name: str) -> str:
     str
         ``"t1"``, ``"t2"``, ``"t2s"`` or ``"dwi"``. The mapping follows the closest visual match
         used in the Spinal Cord Toolbox community: fMRI → t2, MT-on or unspecified MT → t2s,
-        MT-off and GRE-T1w → t1.
+        MT-off and GRE-T1w → t1. A name is no picture: where fluid flows into the slices, MT-off
+        shows a dark cord (two of three such scans at hand), and `guess_contrast` says so.
 
     Raises
     ------

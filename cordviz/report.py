@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._export import png_figures
+from ._export import figure_page, png_figures, whole_page
 from ._files import at_home, write_file
 from ._report_html import (
     STYLE,
@@ -27,6 +27,7 @@ from .morphometry.sct_csv import save_rows, sct_rows
 from .plots import plot_agreement, plot_csa_by_contrast, plot_csa_profile
 from .variability import Variability, summarize_variability
 from .variability.compare import compare_images, slices_of, study_of
+from .variability.statistics import shared_contrasts
 from .variability.summary import check_margin
 
 if TYPE_CHECKING:
@@ -86,21 +87,17 @@ def write_report(
     over = options.get("over", (2, 3))
     tables = {"study": study, "slices": slices}
     figures: dict[str, go.Figure] = {}
-    try:
-        summary: Variability | None = summarize_variability(study, margin_mm2=margin_mm2)
-        why = ""
-    except ValueError as error:  # nobody is complete: the areas are still worth a report
-        summary, why = None, str(error)
+    summary, note = _summary(study, margin_mm2)
     if summary is not None:
         for name in ("by_contrast", "by_method", "pairs", "between_methods", "by_subject"):
             if len(table := getattr(summary, name)):  # one method has no pairs
                 tables[name] = table
         tables["table"] = summary.table.reset_index()
-        figures = _figures(study, slices, over)
+        figures = _figures(study, slices, over, summary)
     pngs, why_no_png = png_figures(figures) if png else ({}, None)
     files: dict[str, str | bytes] = {
         **{f"{k}.csv": t.to_csv(index=False, float_format=DIGITS) for k, t in tables.items()},
-        **{f"{k}.html": fig.to_html(include_plotlyjs=True) for k, fig in figures.items()},
+        **{f"{k}.html": figure_page(fig, fig.layout.meta) for k, fig in figures.items()},
         **{f"{k}.png": picture for k, picture in pngs.items()},
     }
     sct = _sct_rows(slices, over)
@@ -112,17 +109,15 @@ def write_report(
     body = [
         f"<h1>{html.escape(title)}</h1>",
         what(study, over),
-        f"<h2>Areas</h2>{areas(summary, why)}",
+        f"<h2>Areas</h2>{areas(summary, note)}",
         *(embedded(name, fig, first=n == 0) for n, (name, fig) in enumerate(figures.items())),
         f'<p class="note">No PNG figures: {html.escape(why_no_png)}.</p>' if why_no_png else "",
         statistics(summary),
         f"<h2>Methods</h2><p>{html.escape(methods_text(study, over, summary))}</p>",
         f"<h2>Quality control</h2>{quality(items, study, progress)}",
-        f"<h2>Every image</h2>{provenance(study)}",
+        f"<h2 id='images'>Every image</h2>{provenance(study)}",
     ]
-    page = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}"
-    page += f"</title><style>{STYLE}</style><body>{''.join(body)}</body></html>"
-    return write_file(out / "report.html", page)
+    return write_file(out / "report.html", whole_page(title, "".join(body), STYLE))
 
 
 def _check_not_lost(out: Path) -> None:
@@ -144,17 +139,32 @@ def _clear(out: Path, names: list[str]) -> None:
     write_file(record, json.dumps(names))
 
 
-def _figures(study: pd.DataFrame, slices: pd.DataFrame, over: Any) -> dict[str, go.Figure]:
+def _summary(study: pd.DataFrame, margin_mm2: float) -> tuple[Variability | None, str]:
+    """Statistics of those who have every contrast, else of the contrasts that all have; a note."""
+    try:
+        return summarize_variability(study, margin_mm2=margin_mm2), ""
+    except ValueError as error:
+        if not (shared := shared_contrasts(study, "csa_mm2")):  # the areas are worth a report
+            return None, str(error)
+    summary = summarize_variability(study, margin_mm2=margin_mm2, contrasts=shared)
+    names = ", ".join(map(shown_name, shared))
+    return summary, f"Nobody has every contrast under every method; all have {names}, shown here."
+
+
+def _figures(
+    study: pd.DataFrame, slices: pd.DataFrame, over: Any, summary: Variability
+) -> dict[str, go.Figure]:
     """Figures by the name of their file; ``layout.meta`` is what the report says below each."""
+    kept = list(dict.fromkeys(summary.by_contrast["contrast"]))
     near = over is not None and set(over) == {2, 3}  # as published areas are
     note = "Means over all slices of each mask, whatever it covers." if over is None else None
-    every = plot_csa_by_contrast(study, paired=True, published=near, note=note)
+    every = plot_csa_by_contrast(study, contrasts=kept, paired=True, published=near, note=note)
     every.layout.meta = "CSA by contrast and method; a line joins the areas of a person."
     figures = {"csa_by_contrast": every}
-    contrasts = set(study["contrast"])
     try:
-        if {"T1w", "T2w"} <= contrasts:
-            figures["agreement_T1w_T2w"] = plot_agreement(study)
+        if {"T1w", "T2w"} <= set(kept):  # of the people of the tables, and of no others
+            same = study[study["subject"].isin(summary.by_subject["subject"])]
+            figures["agreement_T1w_T2w"] = plot_agreement(same)
             figures["agreement_T1w_T2w"].layout.meta = "Agreement of T1w and T2w (Bland–Altman)."
     except ValueError:  # one person only
         pass

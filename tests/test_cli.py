@@ -416,7 +416,7 @@ BAD = {
     "2-D": (("segment", "flat.nii", "--contrast", "t2"), "3-D image, got 2-D"),
     "4-D": (
         ("segment", "four.nii", "--contrast", "t2"),
-        "with --reduce mean for fMRI, 'rms' for echoes, 'dwi' with --bvals FILE for",
+        "with --reduce mean for fMRI, --reduce rms for echoes, --reduce dwi with --bvals FILE for",
     ),
     "a folder": (("segment", "folder"), "is a folder; give a NIfTI file (DICOM: run dcm2niix"),
     "DICOM": (("segment", "scan.dcm"), "or .nii.gz first (DICOM: dcm2niix)"),

@@ -297,7 +297,7 @@ def test_the_legend_gives_the_mean_over_the_slices_of_c2_and_c3():
 )
 def test_norms_are_those_of_the_published_table(sex, who, c3):
     area = trace(plot_csa_profile(table(level=3), sex=sex), "scatter")
-    assert area.name == f"{who}, 5–95 %"
+    assert area.name == f"{who}, 5–95 %, darker: 25–75 %"
     assert (min(area.y[:4]), max(area.y[:4])) == c3
 
 

@@ -73,7 +73,7 @@ def test_the_report_is_one_whole_file(folder, tmp_path, no_browser, capfd):
         "2 of 3 subjects kept", "not NIfTI", "De Leener", "margin ±2 mm²", "levels C2, C3",
         "no browser &lt;here&gt;", "<b>2</b> of 12", "Not a medical device",
         "CSA along the cord of sub-01 by contrast, masks.", "Agreement of T1w and T2w",
-        "(Virtanen et al. 2020", "ddof = 1", "range of means, mm²", "numpy ",
+        "Tests need 3 people with every contrast; here: 2.", "ddof = 1", "range of means, mm²", "numpy ",
     ):  # fmt: skip
         assert text in page, text
     study = pd.read_csv(out / "study.csv")
@@ -244,9 +244,11 @@ def test_workers_end_before_the_report_is_drawn(folder, tmp_path, monkeypatch):
 
 
 def test_nobody_complete_still_gives_areas(folder, tmp_path, no_browser):
-    path = write_report(folder / "sub-03", tmp_path / "out", methods=METHODS, progress=False)
-    page = path.read_text(encoding="utf-8")
-    assert "No statistics" in page
+    options = {"methods": METHODS, "progress": False}
+    page = write_report(folder / "sub-03", tmp_path / "out", **options).read_text(encoding="utf-8")
+    assert "Nobody has every contrast under every method; all have T2w, shown here." in page
+    none = write_report(folder / "sub-03", tmp_path / "none", contrasts=["T1w"], **options)
+    assert "No statistics" in none.read_text(encoding="utf-8")
     assert "nan" not in re.sub(r"<script.*?</script>|base64,[^\"]*", "", page, flags=re.S)
     assert pd.read_csv(tmp_path / "out" / "study.csv")["csa_mm2"].notna().sum() == 1
 

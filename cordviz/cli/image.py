@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .._export import png_figures
+from .._export import figure_page, png_figures
 from .._files import stem_of, write_file
 from ..contrasts import closest_contrast
 from ..images import check_not_lost, load_image, load_mask, read_image, save_mask
@@ -201,12 +201,15 @@ def demo(
         known = known_levels(seg, discs, None)
     table = measure_shape(seg, levels=known)
     by = f"{method} ({contrast})" if contrast else method
-    mask, area = f"{title}: cord mask, {by}", f"{title}: CSA along the cord, {by}"
-    figures = {
-        "segmentation": plot_segmentation(img, seg, levels=known, title=mask),
-        "csa_profile": plot_csa_profile(table, title=area),
+    titles = {
+        "segmentation": f"{title}: cord mask, {by}",
+        "csa_profile": f"{title}: CSA along the cord, {by}",
     }
-    pages = {key: fig.to_html(include_plotlyjs=True) for key, fig in figures.items()}
+    figures = {
+        "segmentation": plot_segmentation(img, seg, levels=known, title=titles["segmentation"]),
+        "csa_profile": plot_csa_profile(table, title=titles["csa_profile"]),
+    }
+    pages = {key: figure_page(fig, titles[key]) for key, fig in figures.items()}
     pngs, why_no_png = png_figures(figures)
 
     output.mkdir(parents=True, exist_ok=True)

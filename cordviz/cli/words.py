@@ -18,6 +18,7 @@ PHRASES = (
     ("None keeps the soft mask", "--threshold", "without --threshold the mask stays soft"),
     ("seed_mm must be", "--seed-mm", "--seed-mm must be"),
     ("seed_mm (", "--seed-mm", "--seed-mm ("),
+    ("give them to levels_from_discs", "--discs", "give them as --discs"),
     ("pass it as levels=", "--levels", "give it as --levels"),
     ("Pass levels=.", "--levels", "Give --levels, or discs beside the image."),
     ("See levels_from_discs; or over=None averages", "--all-slices", "Or --all-slices averages"),

@@ -140,7 +140,9 @@ def whole_levels(levels: Collection[int], name: str = "levels") -> list[int]:
         if isinstance(levels, str) or len(wanted) != len(list(levels)):
             raise ValueError
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} must be whole numbers such as (2, 3), got {levels!r}.") from None
+        raise ValueError(
+            f"{name} must be a collection of whole numbers, such as (2, 3) or (3,); got {levels!r}."
+        ) from None
     return wanted
 
 

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._validation import check_choice
+from ..contrasts import shown_name
 from ..levels import level_name
 from .style import AXIS, FONT, HUES, VALUE_AXIS, WHITE
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
+
+WIDTH, LEFT, RIGHT, BOTTOM = 860, 64, 20, 56  #: px of the figure, and beside and below the plot
+ROW, LETTER = 20, 7.0  #: px of a row of the legend, and of a letter, on average
 
 
 def plot_csa_profile(
@@ -104,19 +108,29 @@ def draw_profile(
         _add_curve(fig, curve, name, HUES[number % len(HUES)])
     _mark_bands(fig, bands)
     zero = "C2–C3 border" if at_border else "top of the mask"
+    more = ROW * (_legend_rows(fig) - 1)
+    height, top = 430 + more, (96 if title else 66) + more
     fig.update_layout(
-        width=860,
-        height=430,
-        title={"text": title, "x": 0.02, "y": 0.96} if title else None,
+        width=WIDTH,
+        height=height,
+        title={"text": title, "x": 0.02, "y": 1 - 17 / height} if title else None,
         font={**FONT, "size": 13},
         **WHITE,
-        margin={"l": 64, "r": 20, "t": 96 if title else 66, "b": 56},
-        legend={"orientation": "h", "x": 0, "y": 1.08, "yanchor": "bottom"},
+        margin={"l": LEFT, "r": RIGHT, "t": top, "b": BOTTOM},
+        legend={"orientation": "h", "x": 0, "y": 1 + 22 / (height - top - BOTTOM)}
+        | {"yanchor": "bottom"},
         hovermode="closest",
         xaxis={**AXIS, "title": f"distance below the {zero} along the cord (mm)"},
         yaxis={**VALUE_AXIS, "ticks": "outside", "title": "CSA (mm²)"},
     )
     return fig
+
+
+def _legend_rows(fig: go.Figure) -> int:
+    """How many rows plotly needs for the names: columns as wide as the widest, if not one row."""
+    widths = [44 + LETTER * len(trace.name) for trace in fig.data if trace.showlegend is not False]
+    room = WIDTH - LEFT - RIGHT
+    return 1 if sum(widths) <= room else -(-len(widths) // max(1, int(room // max(widths))))
 
 
 def _profile(table: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -195,8 +209,8 @@ def _add_norms(fig: go.Figure, bands: dict[int, tuple[float, float]], sex: str) 
     who = {"all": "healthy adults", "F": "healthy women", "M": "healthy men"}[sex]
     count = int(next(iter(within.values()))["n"])
     for low, high, colour, name in (
-        ("p5", "p95", "rgba(110,150,165,0.20)", f"{count} {who}, 5–95 %"),
-        ("p25", "p75", "rgba(110,150,165,0.28)", "25–75 %"),
+        ("p5", "p95", "rgba(110,150,165,0.24)", f"{count} {who}, 5–95 %, darker: 25–75 %"),
+        ("p25", "p75", "rgba(110,150,165,0.32)", ""),
     ):
         x: list[float | None] = []
         y: list[float | None] = []
@@ -205,16 +219,16 @@ def _add_norms(fig: go.Figure, bands: dict[int, tuple[float, float]], sex: str) 
             x += [start, end, end, start, None]
             y += [bottom, bottom, top, top, None]
         area = {"fill": "toself", "fillcolor": colour, "line": {"width": 0}, "mode": "lines"}
-        fig.add_scatter(x=x, y=y, name=name, hoverinfo="skip", **area)
+        fig.add_scatter(x=x, y=y, name=name, showlegend=bool(name), hoverinfo="skip", **area)
 
 
 def _add_curve(fig: go.Figure, curve: pd.DataFrame, name: str, colour: str) -> None:
     level, area = curve["level"], curve["area_mm2"]
     near = curve[level.isin([2, 3]) & area.notna()]
-    text = name
+    text = shown_name(name)
     if {2, 3} <= set(near["level"]):
         mean = near["area_mm2"].mean()
-        text = f"{name}: C2–C3 mean {mean:.1f} mm²"
+        text += f": C2–C3 mean {mean:.1f} mm²"
         half = near["length_mm"] / 2
         fig.add_scatter(
             x=[(near["x_mm"] - half).min(), (near["x_mm"] + half).max()],

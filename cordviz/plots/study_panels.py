@@ -89,6 +89,7 @@ def add_contrast(
             y=y,
             width=0.78,
             points=False,
+            spanmode="hard",  # no shape where there is no person
             line={"color": colour, "width": 1},
             fillcolor=faded(colour, 0.22),
             hoverinfo="skip",

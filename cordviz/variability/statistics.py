@@ -63,10 +63,17 @@ def complete_cases(
     whole = wide.index[wide.notna().all(axis=1)]
     people, lost = rows["subject"].nunique(), wide.isna().sum()
     if not len(whole):
-        worst = ", ".join(f"{key}: {n}" for key, n in lost[lost > 0].items())
+        shared = _shared(wide, names)
+        advice = (
+            f"All have {', '.join(shared)}: choose these (contrasts={shared})"
+            if shared
+            else "Leave out a contrast (contrasts=…) or a method"
+        )
+        missing = lost[lost > 0].groupby("contrast", sort=False).max()
+        worst = ", ".join(f"{key} of {n}" for key, n in missing.items())
         raise ValueError(
             f"None of {people} subjects has every contrast under every method (missing: {worst}). "
-            "Leave out a contrast (contrasts=…) or a method; the column error says why."
+            f"{advice}; the column error says why."
         )
     order = {"method": list(dict.fromkeys(study["method"])), "contrast": names}
     kept = rows[rows["subject"].isin(whole)].sort_values(
@@ -82,6 +89,18 @@ def complete_cases(
             "so tests and SDs over subjects promise too much."
         )
     return kept, told
+
+
+def shared_contrasts(study: pd.DataFrame, value: str) -> list[str]:
+    """Contrasts in which every subject has an area under every method."""
+    wide = study.pivot(index="subject", columns=["method", "contrast"], values=value)
+    return _shared(wide, list(dict.fromkeys(study["contrast"])))
+
+
+def _shared(wide: pd.DataFrame, contrasts: list[str]) -> list[str]:
+    """Contrasts without a gap in a table of subject × (method, contrast)."""
+    whole = wide.notna().all().groupby("contrast").all()
+    return [name for name in contrasts if whole.get(name, False)]
 
 
 def across(wide: pd.DataFrame) -> dict[str, Any]:
