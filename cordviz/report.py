@@ -170,7 +170,7 @@ def _figures(
         pass
     person = study["subject"].iloc[0]
     for method, one in slices[slices["subject"] == person].groupby("method", sort=False):
-        tables = {shown_name(str(c)): t for c, t in one.groupby("contrast", sort=False)}
+        tables = {str(c): t for c, t in one.groupby("contrast", sort=False)}
         name = f"profile_{file_name(str(person))}_{file_name(str(method))}"
         figures[name] = plot_csa_profile(tables, norms=False)
         figures[name].layout.meta = f"CSA along the cord of {person} by contrast, {method}."

@@ -73,7 +73,8 @@ class App(w.VBox):
         self.shown = w.Dropdown(description="Contrast")
         self.view = w.ToggleButtons(options=VIEWS, style={"button_width": "auto"})
         self.stage = w.VBox()
-        self._simulated = line(self.person, self.contrasts)
+        several = w.Label("Several: with Ctrl or ⌘, or Shift")
+        self._simulated = line(self.person, self.contrasts, several)
         self._result = w.VBox(
             [
                 self.table,

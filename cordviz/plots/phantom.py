@@ -13,7 +13,7 @@ from .._validation import check_choice
 from ..contrasts import CONTRASTS, FAMILIES, closest_contrast, guess_contrast
 from ..images import on_grid, spacing_mm, voxels
 from ..simulation.sequences import PRESETS
-from .style import CONTOUR_COLOURS
+from .style import cycled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ OUTLINES = {
     "agnostic": "Contrast-agnostic network",
 }
 METHODS = tuple(OUTLINES)[1:]
-COLOURS = {name: CONTOUR_COLOURS[n] for name, n in zip(OUTLINES, (0, 1, 2, 4), strict=True)}
+COLOURS = cycled(OUTLINES)
 #: Sequence parameters that a slice can be scanned with; the others set its grid.
 TIMING = ("tr_ms", "te_ms", "ti_ms", "flip_deg", "b_s_mm2", "field_t", "snr")
 GRID = ("voxel_mm", "thickness_mm")

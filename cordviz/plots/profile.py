@@ -11,14 +11,14 @@ import numpy as np
 from .._validation import check_choice
 from ..contrasts import shown_name
 from ..levels import level_name
-from .style import AXIS, FONT, HUES, VALUE_AXIS, WHITE
+from .style import AXIS, FONT, HUES, VALUE_AXIS, WHITE, cycled
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
 WIDTH, LEFT, RIGHT, BOTTOM = 860, 64, 20, 56  #: px of the figure, and beside and below the plot
-ROW, LETTER = 20, 7.0  #: px of a row of the legend, and of a letter, on average
+ROW, LETTER = 30, 6.8  #: px of a row of the legend, and of a letter, on average
 
 
 def plot_csa_profile(
@@ -104,8 +104,9 @@ def draw_profile(
     fig = go.Figure()
     if norms and bands:
         _add_norms(fig, bands, group)
-    for number, (name, curve) in enumerate(curves.items()):
-        _add_curve(fig, curve, name, HUES[number % len(HUES)])
+    hues = cycled(curves, HUES)
+    for name, curve in curves.items():
+        _add_curve(fig, curve, name, hues[name])
     _mark_bands(fig, bands)
     zero = "C2–C3 border" if at_border else "top of the mask"
     more = ROW * (_legend_rows(fig) - 1)
@@ -127,10 +128,13 @@ def draw_profile(
 
 
 def _legend_rows(fig: go.Figure) -> int:
-    """How many rows plotly needs for the names: columns as wide as the widest, if not one row."""
-    widths = [44 + LETTER * len(trace.name) for trace in fig.data if trace.showlegend is not False]
-    room = WIDTH - LEFT - RIGHT
-    return 1 if sum(widths) <= room else -(-len(widths) // max(1, int(room // max(widths))))
+    """How many rows plotly needs for the names."""
+    rows, used = 1, 0.0
+    for width in (44 + LETTER * len(t.name) for t in fig.data if t.showlegend is not False):
+        rows, used = (
+            (rows + 1, width) if used + width > WIDTH - LEFT - RIGHT else (rows, used + width)
+        )
+    return rows
 
 
 def _profile(table: pd.DataFrame, name: str) -> pd.DataFrame:

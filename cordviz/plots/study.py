@@ -18,7 +18,7 @@ from .study_panels import (
     footnote,
     method_panels,
 )
-from .style import HUES, INK, PAGE
+from .style import HUES, INK, PAGE, cycled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +81,7 @@ def plot_csa_by_contrast(
     methods, names = (list(dict.fromkeys(kept[column])) for column in ("method", "contrast"))
     page = min(PAGE, max(NARROWEST, 80 + len(methods) * max(62 * len(names), 200)))
     fig, places = method_panels(methods, page, title)
+    hues = cycled(names, HUES)
     truth = kept["truth_mm2"].mean() if "truth_mm2" in kept else float("nan")
     for method, place in zip(methods, places, strict=True):
         one = kept[kept["method"] == method]
@@ -89,8 +90,7 @@ def plot_csa_by_contrast(
         if paired:
             add_pairs(fig, wide, place)
         for at, name in enumerate(names):
-            colour = HUES[at % len(HUES)]
-            add_contrast(fig, at, wide[name], colour, place, apart=not paired)
+            add_contrast(fig, at, wide[name], hues[name], place, apart=not paired)
         if published:
             add_published(fig, names, method, place)
         dashes = {"color": INK, "width": 1.2, "dash": "dash"}
@@ -158,11 +158,11 @@ def plot_agreement(
     page = min(PAGE, 80 + 400 * len(methods))
     fig, places = method_panels(methods, page, title)
     limits = []
-    for number, (method, place) in enumerate(zip(methods, places, strict=True)):
+    hues = cycled(methods, HUES)
+    for method, place in zip(methods, places, strict=True):
         one = kept[kept["method"] == method]
         wide = one.pivot(index="subject", columns="contrast", values=AREAS[area])
-        colour = HUES[number % len(HUES)]
-        limits.append(add_differences(fig, wide[list(contrasts)], colour, place))
+        limits.append(add_differences(fig, wide[list(contrasts)], hues[method], place))
     first, second = map(shown_name, contrasts)
     low, high = min(low for low, _ in limits), max(high for _, high in limits)
     pad = max(0.06 * (high - low), 0.5)

@@ -9,6 +9,11 @@ CONTOUR_COLOURS = (
 )  # fmt: skip
 #: The hues of contours in the same order, dark enough for lines on white paper.
 HUES = ("#D55E00", "#0072B2", "#009E73", "#8A6D00", "#CC79A7", "#6A3D9A", "#4D565E")
+#: Which of them are whose in every figure.
+PLACES = {
+    "propseg": 0, "deepseg": 1, "agnostic": 2, "truth": 3,
+    "T1w": 0, "T2w": 1, "T2star": 2, "MT-on": 3, "GRE-T1w": 4, "DWI": 5, "MT-off": 6,
+}  # fmt: skip
 INK, FAINT = "#26323B", "#5C6870"
 PALE = "#A3AEB6"  #: what is faint on white, on dark pages
 PAGE = 900  #: widest figure in px: fits a notebook on a laptop
@@ -27,8 +32,17 @@ FONT = {"family": "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif", "
 
 
 def cycled(names: Iterable[str], values: Sequence[str] = CONTOUR_COLOURS) -> dict[str, str]:
-    """Give each name one of `values` in turn: #RRGGBB of contours unless told otherwise."""
-    return dict(zip(names, cycle(values), strict=False))
+    """Give each name one of `values`: #RRGGBB of contours unless told otherwise.
+
+    Methods and contrasts have the same one in every figure, other names what is left in turn.
+    """
+    names, own = list(names), {}
+    for name in names:
+        place = PLACES.get(name, len(values))
+        if place < len(values) and place not in own.values():
+            own[name] = place
+    left = cycle([k for k in range(len(values)) if k not in own.values()] or range(len(values)))
+    return {name: values[own[name] if name in own else next(left)] for name in names}
 
 
 def signed(value: float, digits: int) -> str:

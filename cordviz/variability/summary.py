@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._validation import check_choice
+from ..contrasts import shown_name
 from .statistics import AREAS, across, compare_pairs, complete_cases, corrected, people_for
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Variability:
         return f"CSA, mm²\n{self.table.to_string()}\n{self.text}"
 
     def _repr_html_(self) -> str:
-        return f"<p>CSA, mm²</p>{self.table.to_html()}<p>{self.text}</p>"
+        return f"<p>CSA, mm²</p>{self.table.rename(columns=shown_name).to_html()}<p>{self.text}</p>"
 
 
 def check_margin(margin_mm2: float) -> None:

@@ -110,7 +110,7 @@ class Explorer extends View {
       () => this.set({ told: "auto" }));
     this.verdict = make("div", { class: "cordviz-verdict", role: "status" });
     const quiz = make("fieldset", { class: "cordviz-quiz" },
-      make("legend", {}, "Which contrast (-c) would you tell propagation and the specific network?"),
+      make("legend", {}, "Which contrast would you tell propagation and the specific network?"),
       make("div", { class: "cordviz-bar" }, ...this.guesses, this.reveal, this.follow), this.verdict);
 
     this.knobs = Object.fromEntries(Object.entries(knobs).map(([name, [title, unit]]) => {
@@ -180,7 +180,7 @@ class Explorer extends View {
     this.warning.textContent = this.get("message");
     this.warning.hidden = !this.get("message");
     this.stage.classList.toggle("cordviz-stale", Boolean(this.get("message")));
-    this.caption.textContent = `One ${this.get("thickness_mm")} mm slice ${placeName(about.level)}, its cord's place known; ` +
+    this.caption.textContent = `One ${this.get("thickness_mm")} mm slice ${placeName(about.level)}, the methods are told where the cord is; ` +
       "area in the plane of the slice.";
     this.updateAreas();
     this.updateQuiz();
@@ -217,7 +217,7 @@ class Explorer extends View {
     this.reveal.hidden = revealed;
     this.follow.hidden = told === "auto";
     if (!revealed || !seen.family) {
-      this.verdict.textContent = "Guess from the picture. Until then they are told what it suggests.";
+      this.verdict.textContent = "Guess from the picture. Until then both are told the closest match.";
       return;
     }
     const right = told === "auto" ? "" : told === seen.family ? "Yes. " : `You told ${told}. `;

@@ -127,7 +127,7 @@ class DiscLabeller extends Viewer {
         ctx.stroke();
       }
       ctx.font = `600 12px ${FONT}`;
-      write(ctx, discName(mark[0]), x + 10, y, "left", "middle");
+      write(ctx, discName(mark[0]), x - 10, y, "right", "middle");
     }
   }
 }

@@ -90,7 +90,7 @@ class _Cut:
         for name, voxel in viewer.marks().items():
             x, y = (at * scale for at in self.place_mm(voxel))
             draw.ellipse((x - 4, y - 4, x + 4, y + 4), outline=MARK, width=2)
-            draw.text((x + 9, y), name, anchor="lm", **ON_GREY)
+            draw.text((x - 9, y), name, anchor="rm", **ON_GREY)  # in front
         return picture
 
     def place_mm(self, voxel: Sequence[int]) -> tuple[float, float]:
