@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
 TILES, COLUMNS, PIXELS, HALF_MM = 12, 6, 880, 13.0  #: of a mosaic
+DASH = 6  #: px of a contour before that of another method comes, where they meet
 CITATIONS = {
     "propseg": "propseg, after De Leener et al. 2014, NeuroImage 98:528–536 "
     "(own implementation, told the closest contrast)",
@@ -252,7 +253,8 @@ def quality(items: list[Item], study: pd.DataFrame, progress: bool) -> str:
         for name in methods
     )
     parts = [f'<p>Contours where a mask is 0.5: {key}. <span class="note">Radiological: the ']
-    parts.append("patient's right on your left; superior slice first.</span></p>")
+    parts.append("patient's right on your left; superior slice first, with its number (0 is the ")
+    parts.append("lowest); where contours meet, they take turns.</span></p>")
     files = study[study["mask"] != ""].set_index(["subject", "contrast"])
     for item in tqdm(items, desc="quality control", disable=not progress):
         where = (item.subject, item.contrast)
@@ -265,29 +267,41 @@ def quality(items: list[Item], study: pd.DataFrame, progress: bool) -> str:
         if len(rows):
             masks = {m: load_mask(f) for m, f in zip(rows["method"], rows["mask"], strict=True)}
             source = mosaic(replace(item).loaded, masks, colour)  # a copy: not all stay in memory
-            picture = f'<img alt="{caption}" src="{source}">'
+            drawn = html.escape(", ".join(masks))
+            picture = f'<img alt="Axial slices of {caption} with {drawn}" src="{source}">'
         parts.append(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>")
     return "".join(parts)
 
 
 def mosaic(image: Nifti1Image, masks: dict[str, Nifti1Image], colour: dict[str, str]) -> str:
     """Draw axial slices with contours, as a JPEG in a data URI."""
-    from PIL import Image, ImageColor
+    from PIL import Image, ImageColor, ImageDraw
     from scipy.ndimage import binary_erosion
 
     view = CordView(image, masks)
     view.half_mm = min(view.half_mm, HALF_MM)
     pick = np.linspace(0, len(view.slices) - 1, min(TILES, len(view.slices))).round().astype(int)
-    tiles = view.mosaic([int(k) for k in view.slices[pick][::-1]], COLUMNS)
+    slices = [int(k) for k in view.slices[pick][::-1]]
+    tiles = view.mosaic(slices, COLUMNS)
     scale = PIXELS / tiles.size_mm[0]
     size = (PIXELS, round(tiles.size_mm[1] * scale))
     page = np.array(Image.fromarray(tiles.grey).resize(size, Image.Resampling.BICUBIC))
     page = np.repeat(page[..., None], 3, axis=2)
-    for name, mask in reversed(tiles.masks.items()):  # the first method on top
+    edges = []
+    for mask in tiles.masks.values():
         inside = np.array(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR)) >= 125
-        page[inside & ~binary_erosion(inside, iterations=2)] = ImageColor.getrgb(colour[name])
+        edges.append(inside & ~binary_erosion(inside, iterations=2))
+    drawn = np.stack(edges)
+    dash = sum(np.indices(drawn.shape[1:])) // DASH % np.maximum(drawn.sum(axis=0), 1)
+    for name, edge, number in zip(tiles.masks, drawn, drawn.cumsum(axis=0) - 1, strict=True):
+        page[edge & (number == dash)] = ImageColor.getrgb(colour[name])  # in turn where they meet
+    picture = Image.fromarray(page)
+    draw, rows = ImageDraw.Draw(picture), -(-len(slices) // COLUMNS)
+    for n, k in enumerate(slices):
+        corner = n % COLUMNS * size[0] / COLUMNS + 5, n // COLUMNS * size[1] / rows + 3
+        draw.text(corner, str(k), fill="white", stroke_width=2, stroke_fill="black")
     jpeg = io.BytesIO()
-    Image.fromarray(page).save(jpeg, format="jpeg", quality=88, subsampling=0)
+    picture.save(jpeg, format="jpeg", quality=88, subsampling=0)
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode()}"
 
 

@@ -73,7 +73,8 @@ def test_the_report_is_one_whole_file(folder, tmp_path, no_browser, capfd):
         "2 of 3 subjects kept", "not NIfTI", "De Leener", "margin ±2 mm²", "levels C2, C3",
         "no browser &lt;here&gt;", "<b>2</b> of 12", "Not a medical device",
         "CSA along the cord of sub-01 by contrast, masks.", "Agreement of T1w and T2w",
-        "Tests need 3 people with every contrast; here: 2.", "ddof = 1", "range of means, mm²", "numpy ",
+        "Tests need 3 people with every contrast; here: 2.", "ddof = 1",
+        "range of means, mm²", "numpy ",
     ):  # fmt: skip
         assert text in page, text
     study = pd.read_csv(out / "study.csv")

@@ -156,7 +156,11 @@ def test_very_few_slices_are_enough(slices):
 def test_provenance_reaches_the_sidecar(tmp_path):
     import json
 
-    cv.save_mask(propseg(phantom(slices=6), "T2w"), tmp_path / "x_seg.nii.gz")
+    seg = propseg(phantom(slices=6), "T2w")
+    saved = cv.save_mask(seg, tmp_path / "x_seg.nii.gz")
+    for mask in (seg, saved):
+        with pytest.raises(ValueError, match="a mask that segment_cord made"):
+            cv.segment_cord(mask, progress=False)
     made = json.loads((tmp_path / "x_seg.json").read_text())["GeneratedBy"][0]
     assert (made["Method"], made["Contrast"], made["Threshold"]) == ("propseg", "t2", None)
     assert len(made["Source"]["SHA256"]) == 64

@@ -68,6 +68,7 @@ def compare(
     from ..report import write_report
     from ..segmentation import METHODS
     from ..variability import simulated_raters
+    from ..variability.auto_levels import FOUND
 
     if (folder is None) == (simulated is None):
         raise click.UsageError("Give a FOLDER or --simulated.")
@@ -109,12 +110,15 @@ def compare(
         )
     click.echo(str(report))
     study = report.with_name("study.csv")
-    failed = pd.read_csv(study)["error"].notna()
+    rows = pd.read_csv(study, usecols=["error", "note"], keep_default_na=False, dtype=str)
+    failed, note = rows["error"] != "", rows["note"]
     counted = f"{failed.sum()} of {len(failed)} measurements failed: see {study}"
     if failed.all():
         raise click.ClickException(counted)
     if failed.any():
         click.echo(counted, err=True)
+    if count := int(((note != "") & ~note.str.startswith(FOUND)).sum()):
+        click.echo(f"{count} of {len(note)} measurements carry a warning: see {report}", err=True)
 
 
 def _words(text: str) -> list[str]:

@@ -17,6 +17,7 @@ from ..images import (
     ImageLike,
     load_image,
     load_mask,
+    made_by_cordviz,
     on_grid,
     reorient,
     restore,
@@ -99,7 +100,7 @@ def segment_cord(
     ------
     FileNotFoundError, TypeError, ValueError
         Image that cannot be used (see `load_image`); unknown method or contrast, or none given;
-        threshold outside (0, 1); no cord found.
+        threshold outside (0, 1); a mask that this function made; no cord found.
 
     Examples
     --------
@@ -124,6 +125,7 @@ def segment_cord(
         family = None
     if uncertainty and method == "propseg":
         raise ValueError("propseg gives no uncertainty; use method='agnostic' or 'deepseg'.")
+    _refuse_mask(image, img.get_filename())
     hints = _hints(img, centerline, seed_mm)
     ras, sd, model = reorient(img), None, {}
     _check_extent(ras)
@@ -157,6 +159,17 @@ def segment_cord(
     if sd is None:
         return back(fraction)
     return back(fraction), back(sd, Quantity="standard deviation")
+
+
+def _refuse_mask(image: ImageLike, file: str | None) -> None:
+    """Refuse a mask of this package: its edge is a cord's, and a mask would come out."""
+    made = (getattr(image, "extra", None) or {}).get("cordviz")
+    made = made or (made_by_cordviz(Path(file)) if file else {})
+    if method := made.get("Method"):
+        raise ValueError(
+            f"This image is a mask that segment_cord made ({method}); give the MR image that it "
+            "was made of."
+        )
 
 
 def _doubt_contrast(ras: Nifti1Image, fraction: np.ndarray, contrast: str) -> None:

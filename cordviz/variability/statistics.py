@@ -69,8 +69,8 @@ def complete_cases(
             if shared
             else "Leave out a contrast (contrasts=…) or a method"
         )
-        missing = lost[lost > 0].groupby("contrast", sort=False).max()
-        worst = ", ".join(f"{key} of {n}" for key, n in missing.items())
+        most = lost[lost > 0].groupby("contrast", sort=False).max()
+        worst = ", ".join(f"{key} of {n}" for key, n in most.items())
         raise ValueError(
             f"None of {people} subjects has every contrast under every method (missing: {worst}). "
             f"{advice}; the column error says why."
