@@ -184,15 +184,19 @@ def test_sessions_come_as_mapping_list_or_subjects(pair):
     for session, names in (
         (images, ["subject"]),
         ([images, images], ["subject-01", "subject-02"]),
-        ({"Ann": images, 2: images}, ["Ann", "2"]),
+        ({"Ann": images, "Bob": images}, ["Ann", "Bob"]),
     ):
-        if len(names) == 2:  # each person has a neck of their own
-            with pytest.raises(ValueError, match=f"2 people: {', '.join(names)}"):
-                compare_contrasts(session, **options)
-            own = [int(name) if name.isdigit() else name for name in names]
-            options["levels"] = dict.fromkeys(own, pair["levels"]["T2w"])
         assert compare_contrasts(session, **options)["subject"].tolist() == names
-        options["levels"] = pair["levels"]["T2w"]
+
+
+def test_levels_of_one_person_are_not_those_of_another(pair):
+    people = {1: {"T2w": pair["images"]["T2w"]}, 2: {"T1w": pair["images"]["T1w"]}}
+    options = {"methods": {"given": {1: pair["masks"], 2: pair["masks"]}}, "cache": False}
+    one = compare_contrasts(people, levels=pair["levels"]["T2w"], progress=False, **options)
+    assert one["error"].str.contains("one image for several people").tolist() == [False, True]
+    own = {1: pair["levels"]["T2w"], 2: pair["levels"]["T1w"]}
+    both = compare_contrasts(people, levels=own, progress=False, **options)
+    assert both["csa_mm2"].tolist() == pytest.approx([np.pi * 25] * 2, rel=0.01)
 
 
 @pytest.mark.parametrize("given", ["levels", "truth", "masks"])
@@ -272,7 +276,7 @@ def test_discs_and_levels_beside_an_image_count_without_a_mask(tmp_path):
 
 
 def test_levels_as_text_are_refused_before_any_work(pair):
-    with pytest.raises(ValueError, match="over must be whole numbers"):
+    with pytest.raises(ValueError, match="over must be a collection of whole numbers"):
         compare(pair, over="C2-C3")
 
 

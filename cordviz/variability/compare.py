@@ -49,7 +49,8 @@ def compare_contrasts(
         grids of the images; with several subjects ``{name: {subject: {contrast: mask}}}``.
     levels : label image, or mapping of contrast (or of subject) to label image, optional
         Vertebral levels, the same for all methods; one image serves all contrasts of a person:
-        the headers carry it to the other grids. Known for the simulated study, and for sessions
+        the headers carry it to the other grids (several people: only if all share its grid, as in
+        a template's space). Known for the simulated study, and for sessions
         of `load_sessions` with levels, or with discs and a mask, of one contrast (T2w first).
         For other people discs are looked for on their T2w or T1w image (`find_discs`): the column
         note then names the image and the confidence, or error says why there are no levels.

@@ -38,6 +38,8 @@ class Item:
     bvals : path, optional
     masks : dict of method to mask
         Masks that exist already.
+    levels_shared : bool
+        Levels are for several people: they fit the grid of each, or not at all.
     levels_note, levels_error : str
         Where levels came from that nobody gave, or why there are none.
     """
@@ -49,6 +51,7 @@ class Item:
     truth: Any = None
     bvals: Path | None = None
     masks: dict[str, Any] = field(default_factory=dict)
+    levels_shared: bool = False
     levels_note: str = ""
     levels_error: str = ""
 
@@ -80,6 +83,11 @@ class Item:
         same = levels.shape[:3] == self.opened.shape[:3] and np.allclose(
             levels.affine, self.opened.affine, rtol=0, atol=AFFINE_TOLERANCE_MM
         )
+        if self.levels_shared and not same:
+            raise ValueError(
+                "levels= is one image for several people and does not lie on the grid of this one; "
+                "pass {subject: image}."
+            )
         return levels if same else resample_to(levels, self.opened, interpolation="nearest")
 
     def given(self, mask: Any, name: str) -> Nifti1Image:
@@ -136,14 +144,9 @@ def read_items(
     check_fits(levels, items, "levels=")
     check_fits(truth, items, "truth=")
     people = dict.fromkeys(item.subject.split("_run-")[0] for item in items)
-    for given, name in ((levels, "levels="), (truth, "truth=")):
-        if given is not None and not isinstance(given, Mapping) and len(people) > 1:
-            raise ValueError(
-                f"{name} is one image, and there are {len(people)} people: {', '.join(people)}. "
-                "Each needs its own: pass {subject: image}."
-            )
     for item in items:
         if levels is not None:
+            item.levels_shared = len(people) > 1 and not isinstance(levels, Mapping)
             item.levels = find(levels, item)
             item.levels_error = (
                 f"levels= has no map for {item.contrast} of {item.subject}; pass one image for all "

@@ -72,7 +72,9 @@ class ChartView extends View {
 
   fitCharts() {
     for (const chart of this.charts) {
-      if (chart.data && chart.offsetWidth) this.plotly.Plots.resize(chart);
+      if (!chart.data || !chart.offsetWidth) continue;
+      // resize alone leaves the legend where its rows of the old width were, on the level names
+      this.plotly.Plots.resize(chart).then(() => this.plotly.react(chart, chart.data, chart.layout, QUIET));
     }
   }
 }
