@@ -156,7 +156,7 @@ def series():
 
 def test_reductions_do_what_they_are_called(series):
     data = series.get_fdata()
-    b = [0, 5, 800, 800, 1000, 0]
+    b = [0, 100, 800, 800, 1000, 0]
     for reduce, options, expected in (
         ("mean", {}, data.mean(axis=3)),
         ("rms", {}, np.sqrt((data**2).mean(axis=3))),

@@ -153,6 +153,13 @@ def test_very_few_slices_are_enough(slices):
     assert area_per_slice(propseg(phantom(slices=slices)))[0] == pytest.approx(AREA, rel=0.05)
 
 
+def test_a_threshold_takes_what_is_at_least_as_much():
+    soft = np.asarray(propseg(phantom(slices=6)).dataobj)
+    some = soft[(soft > 0.2) & (soft < 0.8)][0]
+    hard = np.asarray(propseg(phantom(slices=6), threshold=float(some)).dataobj)
+    assert ((soft >= some) == hard).all()
+
+
 def test_provenance_reaches_the_sidecar(tmp_path):
     import json
 
