@@ -94,9 +94,9 @@ def areas(summary: Variability | None, note: str) -> str:
         return f"<p>No statistics: {html.escape(note)}</p>"
     table = summary.table.rename(columns=shown_name)
     people = summary.by_subject["subject"].nunique()
-    said = f"CSA in mm², mean ± SD over {people} subjects. {note}" if people > 1 else note
+    spread = f", mean ± SD over {people} subjects" if people > 1 else ""
     return (
-        f"<p>{html.escape(said)}</p>"
+        f"<p>{html.escape(f'CSA in mm²{spread}. {note}'.strip())}</p>"
         f"{_table(table.rename_axis(columns='method').rename_axis(None))}"
         f'<p class="note">{html.escape(summary.text)}</p>'
     )

@@ -84,6 +84,8 @@ FAMILIES = {
     ),
 }
 
+RING_MM = (1.0, 3.0)  #: from the cord, where the CSF lies
+
 #: How contrasts are written in figures.
 DISPLAY_NAMES = {"T2star": "T2*w", "t2s": "T2*w", "t1": "T1w", "t2": "T2w", "dwi": "DWI"}
 
@@ -206,17 +208,24 @@ def guess_contrast(image: ImageLike, seg: ImageLike) -> ContrastGuess:
     >>> cv.guess_contrast(t2w, nib.Nifti1Image(cord.astype("u1"), np.eye(4))).candidates
     ('t2', 't2s')
     """
-    from scipy.ndimage import distance_transform_edt
+    from scipy.ndimage import distance_transform_edt, find_objects
 
     img, mask = load_image(image), load_mask(seg)
     check_same_grid(mask, img, "mask", "image")
     img, mask = reorient(img), reorient(mask)
     data, cord = voxels(img), voxels(mask) > 0.5
     in_plane = spacing_mm(img)[:2]
+    for box in find_objects(cord.astype(np.uint8)):  # one, if any: the ring is near
+        pads = np.ceil(RING_MM[1] / in_plane).astype(int)
+        near = tuple(
+            slice(max(part.start - pad, 0), part.stop + pad)
+            for part, pad in zip(box[:2], pads, strict=True)
+        )
+        data, cord = data[near], cord[near]
     ratios = []
     for k in np.flatnonzero(cord.any(axis=(0, 1))):
         outside = distance_transform_edt(~cord[..., k], sampling=in_plane)
-        ring = (outside > 1) & (outside <= 3)
+        ring = (outside > RING_MM[0]) & (outside <= RING_MM[1])
         if ring.any():
             ratios.append(
                 np.median(data[..., k][ring]) / max(np.median(data[..., k][cord[..., k]]), 1e-6)

@@ -302,9 +302,10 @@ def check_not_lost(mask: Path, *, method: str | None = None) -> None:
     sidecar = mask.with_name(f"{stem_of(mask)}.json")
     there = next((file for file in (mask, sidecar) if file.exists()), None)
     made = made_by_cordviz(mask)
-    if there is None or (made and method in (None, made.get("Method"))):
+    if there is None or (made and (there == sidecar or method in (None, made.get("Method")))):
         return
-    whose = f"was made by {made['Method']}" if made.get("Method") else "is not as cordviz wrote it"
+    by = made.get("Method", "save_mask")
+    whose = f"was made by {by}" if made else "is not as cordviz wrote it"
     raise ValueError(
         f"{there} is there already and {whose}. Choose another name, or replace it with "
         "overwrite=True."

@@ -135,8 +135,11 @@ def slice_levels(levels: ImageLike) -> np.ndarray:
         level[box[2]] = np.rint(total / np.count_nonzero(data[box], axis=(0, 1)))
     labelled = np.flatnonzero(np.isfinite(level))
     gaps = np.diff(labelled)
-    runs = np.split(labelled, np.flatnonzero(gaps > 1) + 1)
-    if len(runs) > 1 and np.median(gaps[gaps > 1] - 1) >= np.median([len(run) for run in runs]):
+    runs = np.diff(np.flatnonzero(np.r_[True, gaps > 1, True]))
+    # levels that follow each other touch, discs do not
+    between = gaps[(gaps > 1) & (np.diff(level[labelled]) == -1)] - 1
+    points = len(runs) > 1 and runs.max() == 1
+    if points or (between.size and np.median(between) >= np.median(runs)):
         raise ValueError(
             "The level map labels few slices here and there. These look like discs or points: give "
             "them to levels_from_discs, which fills the levels between them."

@@ -122,11 +122,12 @@ def write_report(
 
 def _check_not_lost(out: Path) -> None:
     """Refuse a folder with tables or a report of somebody else."""
-    other = [out / name for name in ("report.html", "study.csv", "table.csv", "slices.csv")]
-    found = [file for file in other if file.exists()]
+    files = [out / name for name in ("report.html", "study.csv", "table.csv", "slices.csv")]
+    found = [file for file in files if file.exists()]
     if found and not (out / "cache" / "files.json").is_file():
         raise ValueError(
-            f"{found[0]} is there already, and cordviz did not write it. Choose another folder."
+            f"{found[0]} is there already, and no cache beside it says that cordviz wrote it. "
+            "Choose another folder, or remove it."
         )
 
 

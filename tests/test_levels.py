@@ -199,6 +199,22 @@ def test_discs_are_not_taken_for_a_level_map():
         slice_levels(nib.Nifti1Image(data, seg.affine))
 
 
+def test_blobs_at_the_discs_are_not_taken_for_a_level_map():
+    seg = column()
+    data = np.zeros(seg.shape, np.uint8)
+    for z, label in ((10, 4), (30, 3), (50, 2)):
+        data[3:6, 3:6, z - 1 : z + 2] = label
+    with pytest.raises(ValueError, match="levels_from_discs"):
+        slice_levels(nib.Nifti1Image(data, seg.affine))
+
+
+def test_levels_with_gaps_between_them_are_levels():
+    with pytest.warns(UserWarning, match="is missing"):
+        levels = levels_from_discs({3: (4, 8, 55), 8: (4, 8, 5)}, column())
+    known = slice_levels(levels)
+    assert set(known[np.isfinite(known)]) == {2, 8}
+
+
 def test_an_image_is_not_taken_for_a_level_map():
     seg = column()
     with pytest.raises(ValueError, match="Is it the image itself"):

@@ -14,6 +14,7 @@ from cordviz.levels import level_name
 from cordviz.plots import plot_contrasts, plot_csa_profile, plot_segmentation
 from cordviz.plots.panels import png_uri
 from cordviz.plots.profile import draw_profile
+from cordviz.plots.style import cycled
 from cordviz.plots.tiles import CordView
 
 SPACING = (0.8, 0.6, 2.5)  # RAS, mm
@@ -299,6 +300,14 @@ def test_norms_are_those_of_the_published_table(sex, who, c3):
     area = trace(plot_csa_profile(table(level=3), sex=sex), "scatter")
     assert area.name == f"{who}, 5–95 %, darker: 25–75 %"
     assert (min(area.y[:4]), max(area.y[:4])) == c3
+
+
+def test_methods_and_contrasts_keep_their_colours_and_others_take_what_is_left():
+    every = cycled(["propseg", "deepseg", "agnostic", "truth"])
+    assert cycled(["agnostic"])["agnostic"] == every["agnostic"]
+    mine = cycled(["mine", "agnostic", "yours"])
+    assert mine["agnostic"] == every["agnostic"]
+    assert len(set(mine.values())) == 3
 
 
 def test_norms_can_be_left_out_and_end_at_t1():

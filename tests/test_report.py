@@ -298,6 +298,6 @@ def test_what_would_be_lost_or_never_work_is_refused_before_any_work(folder, tmp
     with pytest.raises(ValueError, match="margin_mm2 must be a number above 0"):
         write_report(folder, tmp_path, margin_mm2=-1, methods=METHODS, progress=False)
     (tmp_path / "study.csv").write_text("mine")
-    with pytest.raises(ValueError, match=r"study\.csv is there already, and cordviz did not"):
+    with pytest.raises(ValueError, match=r"study\.csv is there already, and no cache beside it"):
         write_report(folder, tmp_path, methods=METHODS, progress=False)
     assert [path.name for path in tmp_path.iterdir()] == ["study.csv"]

@@ -1,5 +1,7 @@
 """segment_cord: laws on phantoms of known area, bad input, and floors on real images."""
 
+import warnings
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -151,6 +153,17 @@ def test_a_click_or_a_centreline_chooses_the_cord():
 @pytest.mark.parametrize("slices", [1, 2])
 def test_very_few_slices_are_enough(slices):
     assert area_per_slice(propseg(phantom(slices=slices)))[0] == pytest.approx(AREA, rel=0.05)
+
+
+def test_deepseg_doubts_a_contrast_of_the_other_polarity_and_never_fails_of_it():
+    options = {"method": "deepseg", "progress": False}
+    with pytest.warns(UserWarning, match="The cord looks dark here, so contrast 't1'"):
+        cv.segment_cord(phantom(), contrast="t1", **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cv.segment_cord(phantom(), contrast="t2", **options)
+    with pytest.warns(UserWarning, match="pixels of 4 × 4 mm"):  # no ring in between
+        assert cv.segment_cord(phantom(spacing=(4, 4, 4)), contrast="t2s", **options)
 
 
 def test_a_threshold_takes_what_is_at_least_as_much():

@@ -385,5 +385,5 @@ def test_a_contrast_that_one_method_lacks_for_all_is_named():
     both = study_of(people(), "agnostic")
     more = both.assign(contrast=both["contrast"].replace("T2w", "DWI"))
     study = pd.concat([both, more[more["contrast"] == "DWI"], study_of(people(), "drawn")])
-    with pytest.raises(ValueError, match=r"missing: DWI of 20.*\['T1w', 'T2w'\]"):
+    with pytest.raises(ValueError, match=r"missing: DWI in 20.*\['T1w', 'T2w'\]"):
         cv.summarize_variability(study)

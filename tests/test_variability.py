@@ -189,11 +189,13 @@ def test_sessions_come_as_mapping_list_or_subjects(pair):
         assert compare_contrasts(session, **options)["subject"].tolist() == names
 
 
-def test_levels_of_one_person_are_not_those_of_another(pair):
+def test_levels_of_one_person_are_not_those_of_another(pair, tmp_path):
     people = {1: {"T2w": pair["images"]["T2w"]}, 2: {"T1w": pair["images"]["T1w"]}}
-    options = {"methods": {"given": {1: pair["masks"], 2: pair["masks"]}}, "cache": False}
+    options = {"methods": {"given": {1: pair["masks"], 2: pair["masks"]}}, "cache": tmp_path}
     one = compare_contrasts(people, levels=pair["levels"]["T2w"], progress=False, **options)
     assert one["error"].str.contains("one image for several people").tolist() == [False, True]
+    meant = dict.fromkeys(people, pair["levels"]["T2w"])  # of one who lies alike
+    assert not compare_contrasts(people, levels=meant, progress=False, **options)["error"].any()
     own = {1: pair["levels"]["T2w"], 2: pair["levels"]["T1w"]}
     both = compare_contrasts(people, levels=own, progress=False, **options)
     assert both["csa_mm2"].tolist() == pytest.approx([np.pi * 25] * 2, rel=0.01)
@@ -203,6 +205,8 @@ def test_levels_of_one_person_are_not_those_of_another(pair):
 def test_keys_that_fit_nothing_are_refused(pair, given):
     wrong = {"T2W": pair["masks"]["T2w"]}
     options = {"methods": {"given": wrong}} if given == "masks" else {given: wrong}
+    right = {given: pair["masks"]["T2w"]} if given == "truth" else {}
+    assert not compare(pair, contrasts=["T1w"], **right)["error"].any()
     with pytest.raises(ValueError, match=r"T2W; there is none of these\. There are: subject, T1w"):
         compare(pair, **options)
 

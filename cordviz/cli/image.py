@@ -187,7 +187,7 @@ def demo(
         name = title = stem_of(image)
     mask_file = output / f"{name}_label-SC_softseg.nii.gz"
     if not force:
-        check_not_lost(mask_file)
+        check_not_lost(mask_file, method=method)
     told = contrast or name
     contrast = None if method == "agnostic" else closest_contrast(told)
     seg = segment_quietly(

@@ -34,11 +34,9 @@ def _notebooks() -> Path:
     if (package.parent / "pyproject.toml").is_file() and source.is_dir():
         return source
     folder = Path.cwd() / "cordviz_notebooks"
-    if not os.access(Path.cwd(), os.W_OK | os.X_OK):
-        raise click.ClickException(
-            f"The folder {Path.cwd()} cannot be written to; change to one where {folder.name} can "
-            "be made."
-        )
+    there = folder if folder.exists() else folder.parent
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise click.ClickException(f"The folder {there} cannot be written to; start in another.")
     folder.mkdir(exist_ok=True)
     for file in sorted((package / "notebooks").iterdir()):
         if file.suffix not in (".ipynb", ".md"):

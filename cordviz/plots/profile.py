@@ -111,6 +111,7 @@ def draw_profile(
     zero = "C2–C3 border" if at_border else "top of the mask"
     more = ROW * (_legend_rows(fig) - 1)
     height, top = 430 + more, (96 if title else 66) + more
+    above = 1 + 22 / (height - top - BOTTOM)  # the names of the levels
     fig.update_layout(
         width=WIDTH,
         height=height,
@@ -118,8 +119,7 @@ def draw_profile(
         font={**FONT, "size": 13},
         **WHITE,
         margin={"l": LEFT, "r": RIGHT, "t": top, "b": BOTTOM},
-        legend={"orientation": "h", "x": 0, "y": 1 + 22 / (height - top - BOTTOM)}
-        | {"yanchor": "bottom"},
+        legend={"orientation": "h", "x": 0, "y": above, "yanchor": "bottom"},
         hovermode="closest",
         xaxis={**AXIS, "title": f"distance below the {zero} along the cord (mm)"},
         yaxis={**VALUE_AXIS, "ticks": "outside", "title": "CSA (mm²)"},
@@ -130,10 +130,13 @@ def draw_profile(
 def _legend_rows(fig: go.Figure) -> int:
     """How many rows plotly needs for the names."""
     rows, used = 1, 0.0
-    for width in (44 + LETTER * len(t.name) for t in fig.data if t.showlegend is not False):
-        rows, used = (
-            (rows + 1, width) if used + width > WIDTH - LEFT - RIGHT else (rows, used + width)
-        )
+    for trace in fig.data:
+        if trace.showlegend is False:
+            continue
+        width = 44 + LETTER * len(trace.name)
+        if used + width > WIDTH - LEFT - RIGHT:
+            rows, used = rows + 1, 0.0
+        used += width
     return rows
 
 

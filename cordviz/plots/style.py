@@ -36,7 +36,8 @@ def cycled(names: Iterable[str], values: Sequence[str] = CONTOUR_COLOURS) -> dic
 
     Methods and contrasts have the same one in every figure, other names what is left in turn.
     """
-    names, own = list(names), dict[str, int]()
+    names = list(names)
+    own: dict[str, int] = {}
     for name in names:
         place = PLACES.get(name, len(values))
         if place < len(values) and place not in own.values():

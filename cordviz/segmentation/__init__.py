@@ -174,10 +174,13 @@ def _refuse_mask(image: ImageLike, file: str | None) -> None:
 
 def _doubt_contrast(ras: Nifti1Image, fraction: np.ndarray, contrast: str) -> None:
     """Warn of a cord of the other polarity than that of the contrast that was told."""
-    mask = (fraction >= HALF).astype(np.uint8)
-    if not mask.any():
+    mask = on_grid((fraction >= HALF).astype(np.uint8), ras)
+    try:
+        with warnings.catch_warnings():  # of the image: told when it was loaded
+            warnings.simplefilter("ignore")
+            guess = guess_contrast(ras, mask)
+    except ValueError:  # no ring around the cord: pixels too coarse, or an empty mask
         return
-    guess = guess_contrast(ras, on_grid(mask, ras))
     told = next(family.cord for family in FAMILIES.values() if family.contrast == contrast)
     if guess.cord != told and guess.agreement >= SURE_AGREEMENT:
         others = " or ".join(map(repr, guess.candidates))

@@ -74,8 +74,8 @@ def _result(
         row["levels_sha256"] = levels_hash = hash_of(item.levels, item)
         if cache:
             key = digest(image_hash, *_reduction(item), method, told, method_hash)
-            inputs = levels_hash, _truth_hash(item), repr(over), code_hash(*_MEASURE, *_OWN)
-            file = cache / f"{digest(key, *inputs)}.json"
+            inputs = [levels_hash, _truth_hash(item), repr(over), str(item.levels_shared)]
+            file = cache / f"{digest(key, *inputs, code_hash(*_MEASURE, *_OWN))}.json"
             mask_file = cache / f"{key}.nii.gz"
             if (stored := _stored(file)) is not None:
                 return _finished(row | stored["row"], item, mask_file, stored["slices"])
@@ -123,7 +123,7 @@ def _mask(item: Item, method: str, told: str, file: Path | None) -> Nifti1Image:
         try:
             return load_mask(file)
         except ValueError:  # damaged
-            file.unlink()
+            file.unlink(missing_ok=True)
     if method in item.masks:
         mask = item.given(item.masks[method], f"mask of {method!r}")
     else:

@@ -134,6 +134,8 @@ def read_items(
             f"There are two images of {twice[0][1]} of {twice[0][0]}. Name the subjects apart: "
             "pass {subject: session}."
         )
+    check_fits(levels, items, "levels=")
+    check_fits(truth, items, "truth=")
     if contrasts is not None:
         there = list(dict.fromkeys(item.contrast for item in items))
         for contrast in (wanted := list(contrasts)):
@@ -141,12 +143,11 @@ def read_items(
         subjects = list(dict.fromkeys(item.subject for item in items))
         items = [item for item in items if item.contrast in wanted]
         items.sort(key=lambda i: (subjects.index(i.subject), wanted.index(i.contrast)))
-    check_fits(levels, items, "levels=")
-    check_fits(truth, items, "truth=")
     people = dict.fromkeys(item.subject.split("_run-")[0] for item in items)
+    shared = len(people) > 1 and not isinstance(levels, Mapping)
     for item in items:
         if levels is not None:
-            item.levels_shared = len(people) > 1 and not isinstance(levels, Mapping)
+            item.levels_shared = shared
             item.levels = find(levels, item)
             item.levels_error = (
                 f"levels= has no map for {item.contrast} of {item.subject}; pass one image for all "

@@ -65,12 +65,12 @@ def complete_cases(
     if not len(whole):
         shared = _shared(wide, names)
         advice = (
-            f"All have {', '.join(shared)}: choose these (contrasts={shared})"
+            f"All have {', '.join(shared)}: choose only that (contrasts={shared})"
             if shared
             else "Leave out a contrast (contrasts=…) or a method"
         )
         most = lost[lost > 0].groupby("contrast", sort=False).max()
-        worst = ", ".join(f"{key} of {n}" for key, n in most.items())
+        worst = ", ".join(f"{key} in {n}" for key, n in most.items())
         raise ValueError(
             f"None of {people} subjects has every contrast under every method (missing: {worst}). "
             f"{advice}; the column error says why."

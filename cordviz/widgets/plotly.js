@@ -74,7 +74,10 @@ class ChartView extends View {
     for (const chart of this.charts) {
       if (!chart.data || !chart.offsetWidth) continue;
       // resize alone leaves the legend where its rows of the old width were, on the level names
-      this.plotly.Plots.resize(chart).then(() => this.plotly.react(chart, chart.data, chart.layout, QUIET));
+      const last = (chart.fitting = this.plotly.Plots.resize(chart));
+      last.then(() => {
+        if (chart.fitting === last && chart.data) return this.plotly.react(chart, chart.data, chart.layout, QUIET);
+      }).catch(() => {}); // hidden meanwhile
     }
   }
 }
