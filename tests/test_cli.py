@@ -257,6 +257,11 @@ def test_demo_writes_mask_table_and_figures_and_says_the_true_area(run):
 def test_demo_writes_png_figures_with_a_browser_and_says_why_not_without(run, neck, monkeypatch):
     _, out, _ = run("demo", neck / "sub-1_T2w.nii.gz", "-o", "with", "-q")
     assert "discs found automatically, confidence" in out
+    found = Path("with/sub-1_T2w_label-discs_dlabel.nii.gz")
+    assert {3, 4} <= set(np.unique(nib.load(found).dataobj).tolist())
+    found.write_bytes(b"corrected by hand")
+    run("demo", neck / "sub-1_T2w.nii.gz", "-o", "with", "-q")
+    assert found.read_bytes() == b"corrected by hand"
     assert csa_of(out) > 30
     if "No PNG figures" not in out:
         for path in Path("with").glob("*.png"):

@@ -59,8 +59,8 @@ def known_levels(seg: Any, discs: Path | None, levels: Path | None) -> Any:
     return levels_from_discs(discs, seg) if discs is not None else levels
 
 
-def levels_found(img: Any, seg: Any, contrast: str) -> tuple[Any, str]:
-    """Levels from discs found on an image, with how sure that is; or None, with the reason."""
+def levels_found(img: Any, seg: Any, contrast: str) -> tuple[Any, Any, str]:
+    """Discs found on an image, levels, and how sure that is; or None twice, and the reason."""
     from ..discs import find_discs
     from ..levels import levels_from_discs
 
@@ -68,10 +68,14 @@ def levels_found(img: Any, seg: Any, contrast: str) -> tuple[Any, str]:
         found = find_discs(img, seg, contrast=contrast)
         levels = levels_from_discs(found.points_mm, seg)
     except ValueError as error:  # not sure enough, or a contrast that shows no discs
-        return None, f"Levels: unknown. {str(error).partition('. ')[0].rstrip('.')}."
-    return levels, (
-        f"Levels: from discs found automatically, confidence {found.confidence:.2f}; look at the "
-        "figure, or give --discs."
+        return None, None, f"Levels: unknown. {str(error).partition('. ')[0].rstrip('.')}."
+    return (
+        found.discs,
+        levels,
+        (
+            f"Levels: from discs found automatically, confidence {found.confidence:.2f}; look at the "
+            "figure. Corrected, the file of the discs goes to --discs."
+        ),
     )
 
 

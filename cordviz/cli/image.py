@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .._export import figure_page, png_figures
-from .._files import stem_of, write_file
+from .._files import atomic_path, stem_of, write_file
 from ..contrasts import closest_contrast
 from ..images import check_not_lost, load_image, load_mask, read_image, save_mask
 from .files import (
@@ -162,13 +162,13 @@ def demo(
     force: bool,
     quiet: bool,
 ) -> None:
-    """From IMAGE (default: a simulated neck) to a mask, a table and two figures in a folder."""
+    """From IMAGE (default: a simulated neck) to mask, table, discs and two figures in a folder."""
     from ..morphometry import measure_shape
     from ..plots import plot_csa_profile, plot_segmentation
 
     check_folder(output)
     source: Any = image
-    truth, notes = None, []
+    truth, marks, notes = None, None, []
     if image is None:
         if any(v is not None for v in (contrast, discs, reduce, bvals, seed_mm, centerline)):
             raise click.UsageError(
@@ -195,7 +195,7 @@ def demo(
         threshold=None, quiet=quiet, centerline=centerline, seed_mm=seed_mm,
     )  # fmt: skip
     if image is not None and discs is None:
-        known, note = levels_found(img, seg, told)
+        marks, known, note = levels_found(img, seg, told)
         notes = [note] if known is not None else [note, how_to_mark(image)]
     elif image is not None:
         known = known_levels(seg, discs, None)
@@ -217,6 +217,11 @@ def demo(
     written.append(
         write_file(output / f"{name}_shape.csv", table.to_csv(index=False, float_format=DIGITS))
     )
+    marks_file = output / f"{name}_label-discs_dlabel.nii.gz"
+    if marks is not None and (force or not marks_file.exists()):  # somebody may have corrected it
+        with atomic_path(marks_file) as temporary:
+            marks.to_filename(temporary)
+        written.append(marks_file)
     for key, page in pages.items():
         written.append(write_file(output / f"{name}_{key}.html", page))
     for key, png in pngs.items():
