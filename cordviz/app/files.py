@@ -9,13 +9,13 @@ import ipywidgets as w
 
 from ..contrasts import shown_name
 from ..widgets.files import FileUpload
-from .parts import close, line
+from .parts import close, indented, line
 from .uploads import CONTRASTS, LIMIT_MB, Upload, check_name, problem_of, read_upload
 
 MB = 1_000_000
 #: How files are told apart; said below the button.
 NAMES = (
-    '<p style="margin: 0 0 0 90px">Names say what a file holds: sub_T2w.nii, its mask '
+    '<p style="margin: 0">Names say what a file holds: sub_T2w.nii, its mask '
     "sub_T2w_seg.nii, its discs sub_T2w_discs.nii.</p>"
 )
 
@@ -41,8 +41,8 @@ class OwnFiles(w.VBox):
         self.upload = FileUpload(
             self._check, self._take, label=f"NIfTI files, {LIMIT_MB} MB in all: "
         )
-        self.rows = w.VBox(layout={"margin": "0 0 0 90px"})
-        super().__init__([self.upload, w.HTML(NAMES), self.rows])
+        self.rows = indented(w.VBox())
+        super().__init__([self.upload, indented(w.HTML(NAMES)), self.rows])
 
     def of(self, role: str) -> list[Upload]:
         """Files of a role."""

@@ -21,7 +21,7 @@ from ..variability import compare_contrasts
 from ..views import view_3d, view_csa, view_segmentation
 from ..widgets.files import FileDownload
 from .files import OwnFiles
-from .parts import close, line, row
+from .parts import close, indented, line, row
 from .uploads import problem_of, same_grid
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class App(w.VBox):
         self.methods = w.SelectMultiple(
             options=METHODS, value=("propseg", "agnostic"), rows=len(METHODS), description="Methods"
         )
-        self.go = w.Button(description="Segment and compare", button_style="primary")
+        self.go = indented(w.Button(description="Segment and compare", button_style="primary"))
         self.bar = w.Output()
         self.message = w.HTML()
         self.table = w.HTML()
@@ -85,7 +85,7 @@ class App(w.VBox):
         )
         steps = [row("Images", self.source), self._simulated, self.files, self.methods, self.go]
         super().__init__([*steps, self.message, self.bar, self._result])
-        self.go.layout.width, self.go.layout.margin = "220px", "8px 0 8px 90px"
+        self.go.layout.width, self.go.layout.margin = "220px", "8px 2px"
         self.source.observe(self._choose, "value")
         self.go.on_click(self._run)
         for chooser in (self.shown, self.view):

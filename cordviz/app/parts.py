@@ -9,8 +9,12 @@ import ipywidgets as w
 
 def row(label: str, widget: Any) -> w.HBox:
     """A label beside a widget, where ipywidgets would put it above."""
-    beside = {"width": "82px", "justify_content": "flex-end"}
-    return line(w.Label(label, layout=beside), widget)
+    return line(w.Label(label).add_class("cordviz-beside"), widget)
+
+
+def indented(widget: Any) -> Any:
+    """Below the widgets of other rows, not below their labels, where a page has room for that."""
+    return widget.add_class("cordviz-indented")
 
 
 def line(*widgets: Any, **layout: str) -> w.HBox:
