@@ -69,14 +69,11 @@ def levels_found(img: Any, seg: Any, contrast: str) -> tuple[Any, Any, str]:
         levels = levels_from_discs(found.points_mm, seg)
     except ValueError as error:  # not sure enough, or a contrast that shows no discs
         return None, None, f"Levels: unknown. {str(error).partition('. ')[0].rstrip('.')}."
-    return (
-        found.discs,
-        levels,
-        (
-            f"Levels: from discs found automatically, confidence {found.confidence:.2f}; look at the "
-            "figure. Corrected, the file of the discs goes to --discs."
-        ),
+    note = (
+        f"Levels: from discs found automatically, confidence {found.confidence:.2f}; look at the "
+        "figure. Corrected, the file of the discs goes to --discs."
     )
+    return found.discs, levels, note
 
 
 def how_to_mark(image: Path) -> str:
