@@ -83,6 +83,9 @@ def plot_contrasts(
         name: CordView(*load_masked(image, masks[name], of=name), half_mm=HALF_MM)
         for name, image in images.items()
     }
+    half = min(view.half_mm for view in views.values())
+    for view in views.values():
+        view.half_mm = half  # tiles of one size
     heights = {name: view.volume.heights[view.slices] for name, view in views.items()}
     low = max(z.min() for z in heights.values())
     high = min(z.max() for z in heights.values())

@@ -121,7 +121,7 @@ def draw_profile(
         margin={"l": LEFT, "r": RIGHT, "t": top, "b": BOTTOM},
         legend={"orientation": "h", "x": 0, "y": above, "yanchor": "bottom"},
         hovermode="closest",
-        xaxis={**AXIS, "title": f"distance below the {zero} along the cord (mm)"},
+        xaxis={**AXIS, "title": f"below the {zero}, along the cord (mm)"},
         yaxis={**VALUE_AXIS, "ticks": "outside", "title": "CSA (mm²)"},
     )
     return fig
