@@ -73,10 +73,12 @@ class ChartView extends View {
   fitCharts() {
     for (const chart of this.charts) {
       if (!chart.data || !chart.offsetWidth) continue;
+      const other = chart.wide !== undefined && chart.wide !== chart.offsetWidth;
+      chart.wide = chart.offsetWidth;
       // resize alone leaves the legend where its rows of the old width were, on the level names
-      const last = (chart.fitting = this.plotly.Plots.resize(chart));
-      last.then(() => {
-        if (chart.fitting === last && chart.data) return this.plotly.react(chart, chart.data, chart.layout, QUIET);
+      this.plotly.Plots.resize(chart).then(() => {
+        if (!other || !chart.data) return null;
+        return this.plotly.relayout(chart, { "margin.t": chart.layout.margin.t });
       }).catch(() => {}); // hidden meanwhile
     }
   }

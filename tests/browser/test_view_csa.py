@@ -144,6 +144,20 @@ def test_a_reloaded_page_keeps_slice_and_options(window, lab, files):
     window.changes(lambda: click_curve(page, 0.7), "view.viewer.slice")
 
 
+def test_the_legend_stays_above_the_level_names_when_the_page_widens(window, voila, files):
+    page = drawn(window.voila(voila, cells(files)))
+    gap = (
+        "() => { const chart = document.querySelector('.cordviz-chart');"
+        "if (Math.abs(chart._fullLayout.width - chart.offsetWidth) > 1) return -99;"  # not yet
+        "const side = (part, name) => part.getBoundingClientRect()[name];"
+        "const names = [...chart.querySelectorAll('.annotation-text')].map((n) => side(n, 'top'));"
+        "return Math.min(...names) - side(chart.querySelector('.legend'), 'bottom'); }"
+    )
+    for width in (1200, 620, 1200):
+        page.set_viewport_size({"width": width, "height": 900})
+        window.until(lambda: page.evaluate(gap) > -4)
+
+
 def test_voila_shows_what_the_notebook_set_after_construction(window, voila, files):
     after = "view.curve.weights = 'both'\nview.viewer.slice = 90"
     page = drawn(window.voila(voila, [*cells(files), after]))
