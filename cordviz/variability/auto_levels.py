@@ -10,7 +10,7 @@ from .._files import atomic_path, write_file
 from ..discs import find_discs
 from ..levels import levels_from_discs
 from ..segmentation import segment_cord
-from .comparison import code_hash, digest, hash_of
+from .comparison import PASSING, code_hash, digest, hash_of
 from .sessions import Item
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def _kept(item: Item, cache: Path | None) -> tuple[Path | Nifti1Image, float]:
             with atomic_path(file) as temporary:
                 levels.to_filename(temporary)
         except ValueError as error:
+            if isinstance(error.__cause__, PASSING):
+                raise
             known = {"error": str(error)}
         write_file(record, json.dumps(known))
     known = json.loads(record.read_text(encoding="utf-8"))

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _AREAS = ("csa_mm2", "csa_hard_mm2", "truth_mm2", "n_slices", "n_missing")
 _HASHES = ("image_sha256", "method_sha256", "levels_sha256")
+#: What may work the next time: it is not kept as an answer.
+PASSING = (OSError, MemoryError)
 #: Methods that are not told the contrast.
 AGNOSTIC = ("agnostic",)
 #: What a mask and a row depend on besides their input: a changed method never meets old results.
@@ -90,8 +92,7 @@ def _result(
             row["note"] = " ".join(dict.fromkeys(filter(None, notes)))
     except Exception as error:  # one bad image must not end a study
         row["error"] = " ".join(str(error).split()) or type(error).__name__
-        passing = (OSError, MemoryError)  # may work the next time
-        if not isinstance(error, (ValueError, TypeError)) or isinstance(error.__cause__, passing):
+        if not isinstance(error, (ValueError, TypeError)) or isinstance(error.__cause__, PASSING):
             file = None
     row["seconds"] = round(time.perf_counter() - start, 3)
     if file is not None:
