@@ -162,6 +162,18 @@ def check_contrast(contrast: str | None) -> str:
     return closest_contrast(contrast)
 
 
+def doubt(contrast: str, cord: str) -> str:
+    """Say of a bright or dark `cord` that it is not what `contrast` expects; "" if it is."""
+    looks = {family.contrast: family.cord for family in FAMILIES.values()}
+    if looks[contrast] == cord:
+        return ""
+    others = " or ".join(repr(name) for name, look in looks.items() if look == cord)
+    return (
+        f"The cord looks {cord} here, so contrast {contrast!r} may be wrong. Look at the image: a "
+        f"{cord} cord is run as {others}."
+    )
+
+
 @dataclass(frozen=True)
 class ContrastGuess:
     """What an image looks like around a cord mask.

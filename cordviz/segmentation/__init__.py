@@ -12,7 +12,7 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
 from .._validation import check_choice, check_same_grid, check_threshold
-from ..contrasts import FAMILIES, check_contrast, guess_contrast
+from ..contrasts import check_contrast, doubt, guess_contrast
 from ..images import (
     ImageLike,
     load_image,
@@ -181,14 +181,9 @@ def _doubt_contrast(ras: Nifti1Image, fraction: np.ndarray, contrast: str) -> No
             guess = guess_contrast(ras, mask)
     except ValueError:  # no ring around the cord: pixels too coarse, or an empty mask
         return
-    told = next(family.cord for family in FAMILIES.values() if family.contrast == contrast)
-    if guess.cord != told and guess.agreement >= SURE_AGREEMENT:
-        others = " or ".join(map(repr, guess.candidates))
-        warnings.warn(
-            f"The cord looks {guess.cord} here, so contrast {contrast!r} may be wrong. Look at the "
-            f"image: a {guess.cord} cord is run as {others}.",
-            stacklevel=3,
-        )
+    advice = doubt(contrast, guess.cord)
+    if advice and guess.agreement >= SURE_AGREEMENT:
+        warnings.warn(advice, stacklevel=3)
 
 
 def _words_of(centerline: ImageLike | None, seed_mm: tuple[float, ...] | None) -> dict[str, Any]:

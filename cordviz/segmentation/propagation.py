@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from ..contrasts import doubt
 from .contours import (
     ANGLES,
     STEP_MM,
@@ -119,13 +120,7 @@ def propagate(
         hints is not None or _looks_like_cord(tube.cordness[first : last + 1], float(spacing[2]))
     )
     looks, opposite = ("bright", "dark") if parameters.bright else ("dark", "bright")
-    advice = ""
-    if tube.margin < WRONG_POLARITY:
-        others = [repr(name) for name, p in PARAMETERS.items() if p.bright != parameters.bright]
-        advice = (
-            f"The cord looks {opposite} here, so contrast {contrast!r} may be wrong. Look at the "
-            f"image: a {opposite} cord is run as {' or '.join(others)}."
-        )
+    advice = doubt(contrast, opposite) if tube.margin < WRONG_POLARITY else ""
     if not found:
         raise ValueError(
             f"No spinal cord found: nothing in the image looks like a {looks} cord in a {opposite} "
