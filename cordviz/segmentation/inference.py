@@ -18,7 +18,7 @@ from .cleaning import BRAIN_STEM_MM2, LEAST_AREA_MM2, keep_cord, without_brain_s
 from .detection import STEP_MM as DETECTION_STEP_MM
 from .detection import STRIDE, best_path, cordness, make_slabs, values_along
 from .network import Network, check_device, load_network
-from .sampling import STEP_MM, cut_patches, fill_rim, paste_patches
+from .sampling import STEP_MM, cut_patches, fill_rim, middles, paste_patches
 from .softness import lean_on_neighbours, softness
 
 PATCH = 96  # pixels, 58 mm: what a network sees at once
@@ -149,7 +149,7 @@ def segment_soft(
         )
     if len(at) > 1:  # a single slice has neither neighbours nor a brain stem above
         patches = np.where(area[:, None, None] > 0, patches, 0)
-        patches = lean_on_neighbours(patches, _recentre(patches, center, step[2]) - center, step[2])
+        patches = lean_on_neighbours(patches, center, step[2])
         mask = paste()
     report()
     sd = None
@@ -255,15 +255,11 @@ def _certainty(patches: np.ndarray) -> np.ndarray:
 
 def _recentre(patches: np.ndarray, center: np.ndarray, slice_mm: float) -> np.ndarray:
     """Centres from the masks; slices that show none take them from their neighbours."""
-    weight = np.where(patches > 0.3, patches, 0)
-    total = weight.sum(axis=(1, 2))
-    known = np.flatnonzero(total * STEP_MM**2 > LEAST_AREA_MM2)
+    area = np.where(patches > 0.3, patches, 0).sum(axis=(1, 2)) * STEP_MM**2
+    known = np.flatnonzero(area > LEAST_AREA_MM2)
     if known.size == 0:
         return center
-    offset = (np.arange(PATCH) - (PATCH - 1) / 2) * STEP_MM
-    across = weight.sum(axis=2)[known] @ offset / total[known]
-    along = weight.sum(axis=1)[known] @ offset / total[known]
-    found = center[known] + np.stack([across, along], axis=1)
+    found = (center + middles(patches))[known]
     # a leak in one slice must not pull the patch away: median over about 2 cm
     span = 2 * int(np.clip(10 / slice_mm, 1, 10)) + 1
     found = ndimage.median_filter(found, size=(min(span, known.size), 1), mode="nearest")

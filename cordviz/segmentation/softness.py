@@ -9,12 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from .cleaning import LEAST_AREA_MM2
-from .sampling import STEP_MM
+from .sampling import STEP_MM, middles
 
 USUAL = 1.8  # pixels, sum of p (1 - p) over the root of the area: of a clear edge
 SURE, POWER = 0.006, 6.0  # relative SD of an area with that edge; it grows with this power,
 SUREST = 0.001  # and is no less
 CHANGE_PER_MM = 0.02  # of the area; real and simulated cords change by 0.5 to 1 %, seldom more
+PLACE_MM = 5.0  # SD of where the middle is over the relative SD of the area; and how far it gets
+BEND_PER_MM = 0.006  # off a straight line, over the square of the distance: of people 0.002 to 0.003
 LEAST_WEIGHT = 0.005
 
 
@@ -24,18 +26,19 @@ def softness(patches: np.ndarray) -> np.ndarray:
     return (patches * (1 - patches)).sum(axis=(1, 2)) / root / USUAL
 
 
-def lean_on_neighbours(patches: np.ndarray, drift: np.ndarray, slice_mm: float) -> np.ndarray:
+def lean_on_neighbours(patches: np.ndarray, center: np.ndarray, slice_mm: float) -> np.ndarray:
     """Mean of each slice and those near it, weighted by what each tells of it.
 
     The weight is the inverse of a variance: of the slice's own area, from the softness of its edge,
-    and of what a cord changes over the distance. A clear slice keeps its shape.
+    and of what a cord changes over the distance. Where a slice's middle lies is told in the same
+    way, by a straight line through the middles nearby. A clear slice keeps its shape and its place.
 
     Parameters
     ----------
     patches : ndarray of shape (Z, N, N)
         Slices without cord, which stay as they are, are 0.
-    drift : ndarray of shape (Z, 2)
-        Where the cord runs in each patch, from its middle, in mm.
+    center : ndarray of shape (Z, 2)
+        Where in the image the middle of each patch is, mm.
     slice_mm : float
         Distance of slices.
 
@@ -45,12 +48,28 @@ def lean_on_neighbours(patches: np.ndarray, drift: np.ndarray, slice_mm: float) 
     """
     cord = patches.sum(axis=(1, 2)) * STEP_MM**2 > LEAST_AREA_MM2
     sd = np.where(cord, np.maximum(SURE * softness(patches) ** POWER, SUREST), np.inf)
-    at = np.arange(len(patches))
-    weights = 1 / (sd**2 + (CHANGE_PER_MM * slice_mm * (at[:, None] - at)) ** 2)
-    pixels = np.rint(drift / STEP_MM).astype(int)
+    at = slice_mm * np.arange(len(patches))
+    apart = at - at[:, None]
+    weights = 1 / (sd**2 + (CHANGE_PER_MM * apart) ** 2)
+    own = middles(patches)
+    place = 1 / ((PLACE_MM * sd) ** 2 + (BEND_PER_MM * apart**2) ** 2)
+    wanted = _on_lines(own + center, apart, place) - center
     leaning = patches.copy()
     for k in np.flatnonzero(cord):
         near = np.flatnonzero(weights[k] > LEAST_WEIGHT * weights[k].sum())
-        shapes = [np.roll(patches[n], pixels[k] - pixels[n], (0, 1)) for n in near]
+        pixels = np.rint((wanted[k] - own[near]) / STEP_MM).astype(int)
+        shapes = [np.roll(patches[n], by, (0, 1)) for n, by in zip(near, pixels, strict=True)]
         leaning[k] = np.average(shapes, axis=0, weights=weights[k, near])
     return leaning
+
+
+def _on_lines(values: np.ndarray, apart: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Fit a line to all values, shape (Z, 2), anew for each slice; what it gives there.
+
+    `apart` and `weights`, shape (Z, Z): how far from slice i slice j is, and what it tells there.
+    """
+    total = np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
+    mean, away = weights @ values / total, (weights * apart).sum(axis=1, keepdims=True) / total
+    spread = (weights * (apart - away) ** 2).sum(axis=1, keepdims=True)
+    slope = (weights * (apart - away)) @ values / np.maximum(spread, 1e-9)
+    return np.asarray(mean - slope * away)
