@@ -343,6 +343,17 @@ def test_the_cord_of_an_unseen_person_is_found_with_its_area(scan):
     np.testing.assert_allclose(found.sum(), truth.sum(), rtol=0.08)
 
 
+@pytest.mark.parametrize("contrast", ["GRE-T1w", "MT-on", "MT-off"])
+@pytest.mark.parametrize("method", ["agnostic", "propseg"])
+def test_no_airway_is_taken_for_the_cord(contrast, method):
+    """It is round, smooth and symmetrical, too, where an image is wide enough to show it."""
+    image, truth = cv.simulate_subject(5).acquire(contrast, fov=(120, 120, 60))
+    told = {} if method == "agnostic" else {"contrast": cv.closest_contrast(contrast)}
+    found = cv.segment_cord(image, method=method, progress=False, **told).get_fdata()
+    truth = truth.get_fdata()
+    assert 2 * (found * truth).sum() / (found**2 + truth**2).sum() > 0.88
+
+
 @pytest.mark.parametrize("codes", ["LPI", "PSR"])
 def test_storage_order_changes_nothing(scan, codes):
     turned = run(reorient(scan[0], codes))

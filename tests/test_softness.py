@@ -45,9 +45,23 @@ def test_a_narrow_cord_that_is_seen_stays_narrow():
 def test_shapes_follow_the_course_of_the_cord():
     centers = np.stack([np.linspace(-6, 6, 7), np.zeros(7)], axis=1)
     patches = np.stack([disc(8, blur=5 if k == 3 else 1, center=c) for k, c in enumerate(centers)])
-    leaning = lean_on_neighbours(patches, centers * STEP_MM, 5.0)
+    leaning = lean_on_neighbours(patches, np.zeros((7, 2)), 5.0)
     np.testing.assert_allclose(ndimage.center_of_mass(leaning[3]), [(N - 1) / 2] * 2, atol=0.1)
     assert softness(leaning)[3] < 0.6 * softness(patches)[3]
+
+
+def test_a_slice_that_shows_little_lies_where_its_neighbours_lead():
+    """On a line with them, also when it is the last; whatever the patches are centred on."""
+    course = np.stack([np.linspace(-5, 5, 9), np.linspace(3, -3, 9)], axis=1)
+    seen = course.copy()
+    seen[[4, 8]] += 5  # pixels
+    blur = np.where(np.isin(range(9), [4, 8]), 5, 1)
+    cut = np.random.default_rng(0).integers(-3, 4, (9, 2))  # where in the image patches lie
+    patches = np.stack([disc(8, blur=b, center=c) for b, c in zip(blur, seen - cut, strict=True)])
+    leaning = lean_on_neighbours(patches, cut * STEP_MM, 5.0)
+    found = [ndimage.center_of_mass(p) for p in leaning] + cut - (N - 1) / 2
+    np.testing.assert_allclose(found, course, atol=0.8)
+    np.testing.assert_allclose(found[[3, 5]], course[[3, 5]], atol=0.1)
 
 
 def test_slices_without_cord_stay_empty_and_take_nothing():

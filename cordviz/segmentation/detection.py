@@ -25,6 +25,9 @@ INNER_EDGE, OUTER_EDGE, ROUGHNESS, SYMMETRY, MIDLINE = 16.0, 14.0, -13.0, 8.0, -
 # Brightness along the neck: vertebrae alternate with discs, the cord goes on. Set on simulated
 # MT-off images (seeds above 1,000,000), where vertebral bodies look most like a cord.
 CHANGE, CHANGE_MM, CORD_CHANGE = -18.0, 15.0, 0.09
+# A cord is seldom darker than what lies within about 2 cm: by 0.1 SD at most in people (median of an
+# image), by 1 and more an airway. Set on simulated MT-off images that show one (same seeds).
+DARK, CORD_DARK = -10.0, 0.3
 
 # Elliptical shells in which the two edges are sought: (RL, AP) semi-axes in mm, smallest, largest.
 CORD_SHELL = ((4.0, 2.6), (8.0, 5.8))
@@ -214,7 +217,8 @@ def _cordness(slabs: np.ndarray, bright: tuple[bool, ...]) -> tuple[np.ndarray, 
     weaker = np.sort(inner, axis=1)[:, : DIRECTIONS // 2]  # half: closed all around
     score = INNER_EDGE * weaker.mean(axis=1) + OUTER_EDGE * np.mean(outer, axis=1) + either
     inside = ndimage.gaussian_filter(local, (0, 2, 1.5), mode="nearest", truncate=2.5)
-    return score, inside[:, ::STRIDE, ::STRIDE]
+    inside = inside[:, ::STRIDE, ::STRIDE]
+    return score + DARK * np.maximum(-inside - CORD_DARK, 0), inside
 
 
 def best_path(score: np.ndarray, slab_mm: float) -> np.ndarray:
