@@ -5,10 +5,11 @@
 
 FOLDER: BIDS-like sessions (spine-generic, gm-challenge) with ``*_seg`` masks; without one, the
 images that the development machines share. Dice at one half, average surface distance (mm) and
-area ratio (soft sum over mask) count the slices that the mask covers. Fluid ratio: how bright the
-image is around the mask, over the outer part of the cord. Agreement: SD (ddof=1) over
-the contrasts of one session, or two runs of one contrast, of slice areas if they share a grid, else
-of the mean area.
+area ratio (soft sum over mask) count the slices that the mask covers; `dice_whole` leaves out the
+first and the last of them where the mask is cut off slantwise, less than `CUT` of its neighbour.
+Fluid ratio: how bright the image is around the mask, over the outer part of the cord. Agreement: SD
+(ddof=1) over the contrasts of one session, or two runs of one contrast, of slice areas if they
+share a grid, else of the mean area.
 "seen" images are in the recipe of the network or of one that it goes on from (of the agnostic one,
 for propseg). What to expect of people not seen:
 --weights FOLDER takes NAME.pt and NAME.json from another folder, such as ``cordviz train fold_1``
@@ -58,6 +59,7 @@ SESSIONS = {
     **{f"{p}, two runs": (p, f"{p} run-2") for p in RESCANNED},
 }
 assert MTS in SHARED["sub-05 MT-on"][0]
+CUT = 0.6
 
 
 def shared_images() -> list[dict]:
@@ -117,6 +119,15 @@ def seen_by(card: Path) -> set[str]:
     return seen
 
 
+def whole_ends(mask: np.ndarray) -> slice:
+    """Slices of a mask but the first and the last where it is cut off."""
+    area = mask.sum(axis=(0, 1))
+    if len(area) < 3:
+        return slice(None)
+    first, last = area[0] < CUT * area[1], area[-1] < CUT * area[-2]
+    return slice(int(first), len(area) - int(last))
+
+
 def surface_distance(a: np.ndarray, b: np.ndarray, spacing: np.ndarray) -> float:
     """Average distance between the outlines of two masks, slice by slice, mm."""
     found = []
@@ -164,10 +175,12 @@ def evaluate(case: dict, method: str, pictures: Path | None) -> dict:
     truth = None
     if case["mask"]:
         truth = voxels(reorient(case["mask"]())) > 0.5
-        covered = truth.any(axis=(0, 1))
+        covered = np.flatnonzero(truth.any(axis=(0, 1)))
         hard, drawn = soft[..., covered] > 0.5, truth[..., covered]
+        whole = whole_ends(drawn)
         row |= {
             "dice": dice(hard, drawn),
+            "dice_whole": dice(hard[..., whole], drawn[..., whole]),
             "distance_mm": surface_distance(hard, drawn, spacing),
             "area_ratio": float(soft[..., covered].sum() / drawn.sum()),
             "fluid_ratio": fluid_ratio(voxels(reorient(img)), truth, spacing),
@@ -257,10 +270,11 @@ def main() -> None:
             shown = {k: v for k, v in rows[-1].items() if k not in ("_area", "session")}
             print("  ".join(f"{v:.3f}" if isinstance(v, float) else f"{v:13}" if isinstance(v, str)
                             else str(v) for v in shown.values()), flush=True)  # fmt: skip
-    without = dict.fromkeys(("dice", "distance_mm", "area_ratio"), np.nan)  # a mask
+    without = dict.fromkeys(("dice", "dice_whole", "distance_mm", "area_ratio"), np.nan)  # a mask
     table = pd.DataFrame([without | row for row in rows]).drop(columns="_area", errors="ignore")
     spread = agreement(rows)
-    how = {"dice": ["mean", "min"], "distance_mm": "mean", "area_ratio": "mean"}
+    both = ["mean", "min"]
+    how = {"dice": both, "dice_whole": both, "distance_mm": "mean", "area_ratio": "mean"}
     print(table.dropna(subset="dice").groupby(["method", "split"]).agg(how).round(3))
     print(spread.to_string(index=False))
     if options.csv:
@@ -271,7 +285,7 @@ def main() -> None:
 
 def write_cards(table: pd.DataFrame, spread: pd.DataFrame, folder: Path) -> None:
     """Add the figures to the card of each network, of a specific one on images of its contrast."""
-    columns = ["split", "dice", "distance_mm", "area_ratio", "area_mm2", "slices"]
+    columns = ["split", "dice", "dice_whole", "distance_mm", "area_ratio", "area_mm2", "slices"]
     for name in ("agnostic", "t1", "t2", "t2s", "dwi"):
         method = "agnostic" if name == "agnostic" else "deepseg"
         mine = table[(table["method"] == method) & table["contrast"].isin(CONTRASTS[name])]

@@ -25,8 +25,8 @@ INNER_EDGE, OUTER_EDGE, ROUGHNESS, SYMMETRY, MIDLINE = 16.0, 14.0, -13.0, 8.0, -
 # Brightness along the neck: vertebrae alternate with discs, the cord goes on. Set on simulated
 # MT-off images (seeds above 1,000,000), where vertebral bodies look most like a cord.
 CHANGE, CHANGE_MM, CORD_CHANGE = -18.0, 15.0, 0.09
-# A cord is seldom darker than what lies within about 2 cm: by 0.1 SD at most in people (median of an
-# image), by 1 and more an airway. Set on simulated MT-off images that show one (same seeds).
+# A cord is seldom darker than what lies within 2 cm: in people by 0.1 SD at most (median of an
+# image), an airway by 1 and more. Set on simulated MT-off images that show one (same seeds).
 DARK, CORD_DARK = -10.0, 0.3
 
 # Elliptical shells in which the two edges are sought: (RL, AP) semi-axes in mm, smallest, largest.
