@@ -5,7 +5,6 @@ from .contrasts import guess_contrast as guess_contrast
 from .discs import find_discs as find_discs
 from .discs import transfer_discs as transfer_discs
 from .images import load_image as load_image
-from .images import save_mask as save_mask
 from .levels import levels_from_discs as levels_from_discs
 from .morphometry import aggregate_shape as aggregate_shape
 from .morphometry import mean_csa as mean_csa
@@ -22,6 +21,7 @@ from .plots import plot_discs as plot_discs
 from .plots import plot_segmentation as plot_segmentation
 from .plots import plot_soft_truth as plot_soft_truth
 from .segmentation import segment_cord as segment_cord
+from .sidecar import save_mask as save_mask
 from .simulation import simulate_subject as simulate_subject
 from .soft_truth import average_soft_truth as average_soft_truth
 from .variability import compare_contrasts as compare_contrasts

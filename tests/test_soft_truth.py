@@ -6,8 +6,9 @@ import pytest
 from scipy.ndimage import gaussian_filter, shift
 from scipy.spatial.transform import Rotation
 
-from cordviz.images import load_mask, reorient, save_mask
+from cordviz.images import load_mask, reorient
 from cordviz.plots import plot_soft_truth
+from cordviz.sidecar import save_mask
 from cordviz.simulation import simulate_subject
 from cordviz.soft_truth import average_soft_truth
 

@@ -10,7 +10,8 @@ import click
 from .._export import figure_page, png_figures
 from .._files import atomic_path, stem_of, write_file
 from ..contrasts import closest_contrast
-from ..images import check_not_lost, load_image, load_mask, read_image, save_mask
+from ..images import load_image, load_mask, read_image
+from ..sidecar import check_not_lost, save_mask
 from .files import (
     DIGITS,
     FILE,

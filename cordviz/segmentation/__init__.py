@@ -17,7 +17,6 @@ from ..images import (
     ImageLike,
     load_image,
     load_mask,
-    made_by_cordviz,
     on_grid,
     reorient,
     restore,
@@ -25,6 +24,7 @@ from ..images import (
     spacing_mm,
     voxels,
 )
+from ..sidecar import made_by_cordviz
 
 METHODS = ("agnostic", "deepseg", "propseg")
 LEAST_EXTENT_MM = 18.0  # real images cut to 16 mm around the cord lost a third of the area,

@@ -27,7 +27,7 @@ INNER_EDGE, OUTER_EDGE, ROUGHNESS, SYMMETRY, MIDLINE = 16.0, 14.0, -13.0, 8.0, -
 CHANGE, CHANGE_MM, CORD_CHANGE = -18.0, 15.0, 0.09
 # A cord is seldom darker than what lies within 2 cm: in people by 0.1 SD at most (median of an
 # image), an airway by 1 and more. Set on simulated MT-off images that show one (same seeds).
-DARK, CORD_DARK = -10.0, 0.3
+DARK, DARKER = -8.0, (-1.1, -0.3)  # from all of it to none
 
 # Elliptical shells in which the two edges are sought: (RL, AP) semi-axes in mm, smallest, largest.
 CORD_SHELL = ((4.0, 2.6), (8.0, 5.8))
@@ -218,7 +218,7 @@ def _cordness(slabs: np.ndarray, bright: tuple[bool, ...]) -> tuple[np.ndarray, 
     score = INNER_EDGE * weaker.mean(axis=1) + OUTER_EDGE * np.mean(outer, axis=1) + either
     inside = ndimage.gaussian_filter(local, (0, 2, 1.5), mode="nearest", truncate=2.5)
     inside = inside[:, ::STRIDE, ::STRIDE]
-    return score + DARK * np.maximum(-inside - CORD_DARK, 0), inside
+    return score + np.interp(inside, DARKER, (DARK, 0)).astype(np.float32), inside
 
 
 def best_path(score: np.ndarray, slab_mm: float) -> np.ndarray:

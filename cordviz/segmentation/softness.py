@@ -16,9 +16,7 @@ SURE, POWER = 0.006, 6.0  # relative SD of an area with that edge; it grows with
 SUREST = 0.001  # and is no less
 CHANGE_PER_MM = 0.02  # of the area; real and simulated cords change by 0.5 to 1 %, seldom more
 PLACE_MM = 5.0  # SD of where the middle is, over the relative SD of the area
-BEND_PER_MM = (
-    0.006  # how far off a line it gets, over the distance squared; in people half
-)
+BEND_PER_MM = 0.006  # how far off a line it gets, over the distance squared; in people half
 LEAST_WEIGHT = 0.005
 
 

@@ -19,9 +19,10 @@ from .._files import write_file
 from .._series import bvals_beside
 from .._version import __version__
 from ..contrasts import closest_contrast
-from ..images import load_mask, read_image, reorient, save_mask, sha256_of, spacing_mm, voxels
+from ..images import load_mask, read_image, reorient, sha256_of, spacing_mm, voxels
 from ..morphometry import mean_csa, measure_shape
 from ..segmentation import segment_cord
+from ..sidecar import save_mask
 from .sessions import Derived, Item, made
 
 if TYPE_CHECKING:

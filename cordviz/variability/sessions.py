@@ -16,9 +16,10 @@ from nibabel.nifti1 import Nifti1Image
 from .._validation import AFFINE_TOLERANCE_MM, check_choice, check_same_grid
 from ..contrasts import contrast_family
 from ..datasets import Session, load_sessions
-from ..images import load_image, load_mask, made_by_cordviz, read_image, resample_to
+from ..images import load_image, load_mask, read_image, resample_to
 from ..levels import levels_from_discs
 from ..segmentation import METHODS, segment_cord
+from ..sidecar import made_by_cordviz
 
 _REDUCE = {"dwi": "dwi", "t2s": "rms"}  # how a 4-D image of a family becomes 3-D; others: mean
 
