@@ -166,7 +166,7 @@ def evaluate(case: dict, method: str, pictures: Path | None) -> dict:
             warnings.simplefilter("always")
             seg = reorient(cv.segment_cord(img, method=method, progress=False, **told))
     except ValueError as error:
-        missed = {"dice": 0.0} if case["mask"] else {}
+        missed = dict.fromkeys(("dice", "dice_whole"), 0.0) if case["mask"] else {}
         return row | missed | {"note": str(error)[:40]}
     spacing, soft = spacing_mm(seg), voxels(seg)
     area = soft.sum(axis=(0, 1)) * spacing[0] * spacing[1]

@@ -1,4 +1,4 @@
-"""Save masks with a sidecar that says how they were made, and lose nobody's work doing so."""
+"""Save masks with a sidecar that says how they were made, and replace nobody else's files."""
 
 from __future__ import annotations
 

@@ -49,6 +49,14 @@ def test_an_image_without_a_mask_has_no_dice(evaluate):
     assert rows[0]["note"] == rows[1]["note"] != ""
 
 
+def test_a_mask_that_is_cut_off_counts_from_its_first_whole_slice(evaluate):
+    mask = np.ones((10, 10, 6), bool)
+    assert evaluate.whole_ends(mask) == slice(0, 6)
+    mask[5:, :, 0] = mask[3:, :, 5] = False
+    assert evaluate.whole_ends(mask) == slice(1, 5)
+    assert evaluate.whole_ends(mask[..., :2]) == slice(None)
+
+
 def test_weights_that_are_missing_are_named_before_the_work(
     evaluate, tmp_path, monkeypatch, capsys
 ):

@@ -354,6 +354,15 @@ def test_no_airway_is_taken_for_the_cord(contrast, method):
     assert 2 * (found * truth).sum() / (found**2 + truth**2).sum() > 0.88
 
 
+def test_a_cord_darker_than_all_around_it_is_found():
+    """Unlike that of any sequence here, but of some maps and of inverted images."""
+    image, truth = cv.simulate_subject(5).acquire("GRE-T1w", fov=(60, 60, 60))
+    data, truth = image.get_fdata(dtype=np.float32), truth.get_fdata()
+    inverted = nib.Nifti1Image(data.max() - data, image.affine)
+    found = cv.segment_cord(inverted, progress=False).get_fdata()
+    assert 2 * (found * truth).sum() / (found**2 + truth**2).sum() > 0.88
+
+
 @pytest.mark.parametrize("codes", ["LPI", "PSR"])
 def test_storage_order_changes_nothing(scan, codes):
     turned = run(reorient(scan[0], codes))

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from cordviz.segmentation.sampling import STEP_MM
-from cordviz.segmentation.softness import lean_on_neighbours, softness
+from cordviz.segmentation.softness import lean_on_neighbours, middles, softness
 
 N = 48
 
@@ -62,6 +62,21 @@ def test_a_slice_that_shows_little_lies_where_its_neighbours_lead():
     found = [ndimage.center_of_mass(p) for p in leaning] + cut - (N - 1) / 2
     np.testing.assert_allclose(found, course, atol=0.8)
     np.testing.assert_allclose(found[[3, 5]], course[[3, 5]], atol=0.1)
+
+
+def test_an_end_that_shows_little_is_not_thrown_off_a_cord_that_bends():
+    at = 5.0 * np.arange(13)
+    bend = np.stack([0.003 * np.maximum(at - 25, 0) ** 2 / STEP_MM, np.zeros(13)], axis=1)
+    patches = [disc(8, blur=1 if k < 7 else 6, center=c) for k, c in enumerate(bend)]
+    leaning = lean_on_neighbours(np.stack(patches), np.zeros((13, 2)), 5.0)
+    found = [ndimage.center_of_mass(p) for p in leaning]
+    np.testing.assert_allclose(np.subtract(found, (N - 1) / 2), bend, atol=2.5)
+
+
+def test_another_piece_in_a_slice_does_not_move_the_cord():
+    patches = np.stack([disc(8)] * 5)
+    patches[2] += disc(4, center=(0, 17))
+    np.testing.assert_allclose(middles(patches), 0, atol=1e-9)
 
 
 def test_slices_without_cord_stay_empty_and_take_nothing():

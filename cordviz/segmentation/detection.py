@@ -25,8 +25,8 @@ INNER_EDGE, OUTER_EDGE, ROUGHNESS, SYMMETRY, MIDLINE = 16.0, 14.0, -13.0, 8.0, -
 # Brightness along the neck: vertebrae alternate with discs, the cord goes on. Set on simulated
 # MT-off images (seeds above 1,000,000), where vertebral bodies look most like a cord.
 CHANGE, CHANGE_MM, CORD_CHANGE = -18.0, 15.0, 0.09
-# A cord is seldom darker than what lies within 2 cm: in people by 0.1 SD at most (median of an
-# image), an airway by 1 and more. Set on simulated MT-off images that show one (same seeds).
+# A cord is seldom darker than what lies within 2 cm: by 0.1 SD at most in the development images
+# (median of each), an airway by 1 and more. Set on simulated MT-off images (same seeds).
 DARK, DARKER = -8.0, (-1.1, -0.3)  # from all of it to none
 
 # Elliptical shells in which the two edges are sought: (RL, AP) semi-axes in mm, smallest, largest.
@@ -151,7 +151,9 @@ def make_slabs(
     return slabs, at
 
 
-def cordness(slabs: np.ndarray, *, bright: tuple[bool, ...], slab_mm: float) -> np.ndarray:
+def cordness(
+    slabs: np.ndarray, *, bright: tuple[bool, ...], slab_mm: float, dark: float = DARK
+) -> np.ndarray:
     """Score how much each position looks like the centre of a cord.
 
     Parameters
@@ -161,6 +163,8 @@ def cordness(slabs: np.ndarray, *, bright: tuple[bool, ...], slab_mm: float) -> 
         Whether the cord is brighter than what surrounds it; both cost little more than one.
     slab_mm : float
         Distance between slabs.
+    dark : float
+        What a position gets that is as dark as an airway.
 
     Returns
     -------
@@ -170,6 +174,7 @@ def cordness(slabs: np.ndarray, *, bright: tuple[bool, ...], slab_mm: float) -> 
     parts = [_cordness(slabs[k : k + 2], bright) for k in few]
     score = np.concatenate([part[0] for part in parts], axis=1)
     inside = np.concatenate([part[1] for part in parts])
+    score += np.interp(inside, DARKER, (dark, 0))
     if slab_mm > CHANGE_MM / 2 or len(slabs) < 3:
         return score + CHANGE * CORD_CHANGE
     window = max(3, 2 * round(CHANGE_MM / slab_mm / 2) + 1)
@@ -217,8 +222,7 @@ def _cordness(slabs: np.ndarray, bright: tuple[bool, ...]) -> tuple[np.ndarray, 
     weaker = np.sort(inner, axis=1)[:, : DIRECTIONS // 2]  # half: closed all around
     score = INNER_EDGE * weaker.mean(axis=1) + OUTER_EDGE * np.mean(outer, axis=1) + either
     inside = ndimage.gaussian_filter(local, (0, 2, 1.5), mode="nearest", truncate=2.5)
-    inside = inside[:, ::STRIDE, ::STRIDE]
-    return score + np.interp(inside, DARKER, (DARK, 0)).astype(np.float32), inside
+    return score, inside[:, ::STRIDE, ::STRIDE]
 
 
 def best_path(score: np.ndarray, slab_mm: float) -> np.ndarray:

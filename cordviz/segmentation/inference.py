@@ -15,11 +15,11 @@ import torch
 from scipy import ndimage
 
 from .cleaning import BRAIN_STEM_MM2, LEAST_AREA_MM2, keep_cord, without_brain_stem
+from .detection import DARK, STRIDE, best_path, cordness, make_slabs, values_along
 from .detection import STEP_MM as DETECTION_STEP_MM
-from .detection import STRIDE, best_path, cordness, make_slabs, values_along
 from .network import Network, check_device, load_network
-from .sampling import STEP_MM, cut_patches, fill_rim, middles, paste_patches
-from .softness import lean_on_neighbours, softness
+from .sampling import STEP_MM, cut_patches, fill_rim, paste_patches
+from .softness import lean_on_neighbours, middles, softness
 
 PATCH = 96  # pixels, 58 mm: what a network sees at once
 BATCH = 12  # 7 % faster than 6 where the cache is large, and 24 no faster
@@ -201,16 +201,16 @@ def _deviation(patches: np.ndarray, network: Network) -> np.ndarray:
     return edge * (wanted / np.maximum(edge.sum(axis=(1, 2)), 1e-6))[:, None, None]
 
 
-def candidates(data: np.ndarray, spacing: np.ndarray) -> list[np.ndarray]:
+def candidates(data: np.ndarray, spacing: np.ndarray, *, dark: float = DARK) -> list[np.ndarray]:
     """Where a dark and where a bright cord would run best: centres, each of shape (Z, 2).
 
-    The path that looks more like a cord comes first.
+    The path that looks more like a cord comes first. `dark` as in `cordness`.
     """
     slabs, at = make_slabs(data, spacing, levels=LEVELS)  # it is only a rough centre
     height = float(np.median(np.diff(at)) * spacing[2]) if len(at) > 1 else float(spacing[2])
     slices = np.arange(data.shape[2])
     found = []
-    for score in cordness(slabs, bright=(False, True), slab_mm=height):
+    for score in cordness(slabs, bright=(False, True), slab_mm=height, dark=dark):
         path = best_path(score, height)
         along = np.median(values_along(score, path))
         mm = path * float(DETECTION_STEP_MM * STRIDE)
@@ -232,13 +232,16 @@ def _center(
     probes = shown[np.unique(np.linspace(0, shown.size - 1, PROBES).round().astype(int))]
     worse = min((probes.size + 1) // 2, probes.size - 1)  # of a single slice, none
     judged = []
-    for center in candidates(data, spacing):
-        found = run(center[probes], probes, VIEWS[:1])[0]
-        judged.append((np.sort(_certainty(found))[worse:].mean(), center, found))
-        if judged[-1][0] > SURE_CERTAINTY:
+    for dark in (DARK, 0.0):  # last, a cord that is darker than all around it
+        for center in candidates(data, spacing, dark=dark):
+            found = run(center[probes], probes, VIEWS[:1])[0]
+            judged.append((np.sort(_certainty(found))[worse:].mean(), center, found))
+            if judged[-1][0] > SURE_CERTAINTY:
+                break
+        certain, center, found = max(judged, key=lambda j: j[0])
+        if certain >= LEAST_CERTAINTY:
             break
-    certain, center, found = max(judged, key=lambda j: j[0])
-    if certain < LEAST_CERTAINTY:
+    else:
         raise ValueError(
             "No spinal cord found. Check that the image shows the cord in axial section (several "
             f"cm along it help). {ADVICE}"

@@ -129,14 +129,6 @@ def paste_patches(
     return np.ascontiguousarray(np.moveaxis(_between(wx, patches, wy), 0, 2))
 
 
-def middles(patches: np.ndarray) -> np.ndarray:
-    """Centre of mass of the cord in each patch, mm from the patch's middle, shape (Z, 2)."""
-    weight = np.where(patches > 0.3, patches, 0)
-    total = np.maximum(weight.sum(axis=(1, 2)), 1e-6)
-    offset = (np.arange(patches.shape[1]) - (patches.shape[1] - 1) / 2) * STEP_MM
-    return np.stack([weight.sum(axis=axis) @ offset / total for axis in (2, 1)], axis=1)
-
-
 def _between(wx: np.ndarray, planes: np.ndarray, wy: np.ndarray) -> np.ndarray:
     """Weights along both axes, in torch: numpy starts and stops its threads for every plane."""
     left, middle, right = (torch.from_numpy(np.ascontiguousarray(a)) for a in (wx, planes, wy))
