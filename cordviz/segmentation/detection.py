@@ -25,9 +25,9 @@ INNER_EDGE, OUTER_EDGE, ROUGHNESS, SYMMETRY, MIDLINE = 16.0, 14.0, -13.0, 8.0, -
 # Brightness along the neck: vertebrae alternate with discs, the cord goes on. Set on simulated
 # MT-off images (seeds above 1,000,000), where vertebral bodies look most like a cord.
 CHANGE, CHANGE_MM, CORD_CHANGE = -18.0, 15.0, 0.09
-# A cord is seldom darker than what lies within 2 cm: by 0.1 SD at most in the development images
-# (median of each), an airway by 1 and more. Set on simulated MT-off images (same seeds).
-DARK, DARKER = -8.0, (-1.1, -0.3)  # from all of it to none
+# Brightness over what lies within 2 cm, above the darkest of the image: 0.5 and more of cords, also
+# with inverted grey values, 0.4 and less of airways. Set on simulated MT-off images (same seeds).
+DARK, DARKNESS = -8.0, (0.25, 0.5)  # from all of it to none
 
 # Elliptical shells in which the two edges are sought: (RL, AP) semi-axes in mm, smallest, largest.
 CORD_SHELL = ((4.0, 2.6), (8.0, 5.8))
@@ -171,10 +171,11 @@ def cordness(
     ndarray of shape (P, S, ceil(X / STRIDE), ceil(Y / STRIDE))
     """
     few = range(0, len(slabs), 2)  # more of a large image leave the processor's cache
-    parts = [_cordness(slabs[k : k + 2], bright) for k in few]
+    air = np.percentile(slabs, 1)
+    parts = [_cordness(slabs[k : k + 2], bright, air) for k in few]
     score = np.concatenate([part[0] for part in parts], axis=1)
-    inside = np.concatenate([part[1] for part in parts])
-    score += np.interp(inside, DARKER, (dark, 0))
+    inside, seen = (np.concatenate([part[k] for part in parts]) for k in (1, 2))
+    score += np.interp(seen, DARKNESS, (dark, 0))
     if slab_mm > CHANGE_MM / 2 or len(slabs) < 3:
         return score + CHANGE * CORD_CHANGE
     window = max(3, 2 * round(CHANGE_MM / slab_mm / 2) + 1)
@@ -184,10 +185,15 @@ def cordness(
     return score + CHANGE * np.sqrt(np.maximum(square - mean**2, 0))
 
 
-def _cordness(slabs: np.ndarray, bright: tuple[bool, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Score of each slab by itself, per polarity, and its brightness at the scale of the cord."""
+def _cordness(
+    slabs: np.ndarray, bright: tuple[bool, ...], air: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Score of each slab by itself, per polarity.
+
+    And its brightness at the scale of the cord, in SDs from what is around and over that.
+    """
     n, nx, ny = slabs.shape
-    local = _normalise(slabs)
+    local, around = _normalise(slabs)
     pad = ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN))
     gx, gy = (np.pad(np.gradient(local, axis=a), pad) for a in (1, 2))
 
@@ -221,8 +227,11 @@ def _cordness(slabs: np.ndarray, bright: tuple[bool, ...]) -> tuple[np.ndarray, 
     )
     weaker = np.sort(inner, axis=1)[:, : DIRECTIONS // 2]  # half: closed all around
     score = INNER_EDGE * weaker.mean(axis=1) + OUTER_EDGE * np.mean(outer, axis=1) + either
-    inside = ndimage.gaussian_filter(local, (0, 2, 1.5), mode="nearest", truncate=2.5)
-    return score, inside[:, ::STRIDE, ::STRIDE]
+    inside, seen = (
+        ndimage.gaussian_filter(a, (0, 2, 1.5), mode="nearest", truncate=2.5)[:, ::STRIDE, ::STRIDE]
+        for a in (local, slabs - air)
+    )
+    return score, inside, seen / np.maximum(around[:, ::STRIDE, ::STRIDE] - air, 1e-6)
 
 
 def best_path(score: np.ndarray, slab_mm: float) -> np.ndarray:
@@ -252,13 +261,13 @@ def values_along(score: np.ndarray, path: np.ndarray) -> np.ndarray:
     return score[np.arange(len(path)), path[:, 0], path[:, 1]]
 
 
-def _normalise(slabs: np.ndarray) -> np.ndarray:
-    """Remove the local mean and scale, so that coil shading does not decide."""
+def _normalise(slabs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Remove the local mean and scale, so that coil shading does not decide; and that mean."""
     smooth = ndimage.gaussian_filter(slabs, (0, 0.7, 0.7), mode="nearest")
     scatter = local_sd(smooth, 10.0)
     floor = 0.15 * np.percentile(scatter, 90, axis=(1, 2), keepdims=True)
     mean = ndimage.gaussian_filter(smooth, (0, 10, 10), mode="nearest", truncate=2)
-    return (smooth - mean) / (scatter + floor + 1e-6)
+    return (smooth - mean) / (scatter + floor + 1e-6), mean
 
 
 @cache
