@@ -24,6 +24,7 @@ from .softness import lean_on_neighbours, middles, softness
 PATCH = 96  # pixels, 58 mm: what a network sees at once
 BATCH = 12  # 7 % faster than 6 where the cache is large, and 24 no faster
 LEVELS = 10  # at about so many heights the cord is looked for
+AIRWAY = 1.5 * DARK  # for what is as dark as one; more than where scores must reach a limit
 PROBES = 12  # slices on which the network judges a candidate for the cord
 LEAST_CERTAINTY = 0.78  # mean of the better half of the probes: 0.85 and more with a cord, real or
 # simulated, 0.71 and less in noise and in what lies before and behind the cord of real images
@@ -201,7 +202,7 @@ def _deviation(patches: np.ndarray, network: Network) -> np.ndarray:
     return edge * (wanted / np.maximum(edge.sum(axis=(1, 2)), 1e-6))[:, None, None]
 
 
-def candidates(data: np.ndarray, spacing: np.ndarray, *, dark: float = DARK) -> list[np.ndarray]:
+def candidates(data: np.ndarray, spacing: np.ndarray, *, dark: float = AIRWAY) -> list[np.ndarray]:
     """Where a dark and where a bright cord would run best: centres, each of shape (Z, 2).
 
     The path that looks more like a cord comes first. `dark` as in `cordness`.
@@ -232,7 +233,7 @@ def _center(
     probes = shown[np.unique(np.linspace(0, shown.size - 1, PROBES).round().astype(int))]
     worse = min((probes.size + 1) // 2, probes.size - 1)  # of a single slice, none
     judged = []
-    for dark in (DARK, 0.0):  # last, a cord that is darker than all around it
+    for dark in (AIRWAY, 0.0):  # last, a cord that is darker than all around it
         for center in candidates(data, spacing, dark=dark):
             found = run(center[probes], probes, VIEWS[:1])[0]
             judged.append((np.sort(_certainty(found))[worse:].mean(), center, found))
