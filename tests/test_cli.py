@@ -160,6 +160,18 @@ def test_segment_names_hard_and_soft_masks_by_custom_beside_the_image(run, neck,
     assert set(np.unique(nib.load(tmp_path / name).dataobj)) == {0, 1}
 
 
+def test_segment_and_measure_tell_how_sure_each_area_is(run, neck):
+    image = neck / "sub-1_T2w.nii.gz"
+    code, out, _ = run("segment", image, "-o", "m.nii.gz", "--sd", "sd.nii.gz")
+    assert (code, out) == (0, "m.nii.gz\nsd.nii.gz\n")
+    assert json.loads(Path("sd.json").read_text())["Type"] == "standard deviation"
+    assert run("measure", "m.nii.gz", "--sd", "sd.nii.gz", "-o", "t.csv")[0] == 0
+    table = pd.read_csv("t.csv").dropna(subset=["area_mm2"])
+    assert table["area_sd_mm2"].between(0.1, 10).all()
+    expected = measure_shape("m.nii.gz", sd="sd.nii.gz")["area_sd_mm2"].dropna()
+    assert np.allclose(table["area_sd_mm2"], expected)
+
+
 def test_segment_reduces_4d_images_as_told(run, neck):
     img = nib.load(neck / "sub-1_T2w.nii.gz")
     data = img.get_fdata(dtype=np.float32)
@@ -449,6 +461,12 @@ BAD = {
         ("segment", "four.nii", "--contrast", "t2", "--reduce", "dwi"),
         "--reduce dwi needs the b-values: give --bvals FILE",
     ),
+    "SD of a method that gives none": (
+        ("segment", "ok.nii", "--method", "propseg", "--contrast", "t2", "--sd", "sd.nii"),
+        "propseg gives no uncertainty; use --method agnostic",
+    ),
+    "SD over the mask": (("segment", "ok.nii", "-o", "m.nii.gz", "--sd", "m.nii"), "the mask"),
+    "SD's name": (("segment", "ok.nii", "--sd", "sd.csv"), "--sd must end in .nii"),
     "mask name": (("segment", "ok.nii", "--contrast", "t2", "-o", "m.png"), "end in .nii"),
     "no folder": (("segment", "ok.nii", "--contrast", "t2", "-o", "a/m.nii"), "does not exist"),
     "over the input": (("segment", "ok.nii", "--contrast", "t2", "-o", "ok.nii"), "the input"),

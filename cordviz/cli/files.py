@@ -39,11 +39,14 @@ def segment_quietly(
     quiet: bool,
     centerline: Path | None,
     seed_mm: tuple[float, float, float] | None,
+    uncertainty: bool = False,
 ) -> Any:
     """Segment with a progress bar in a terminal only."""
     from ..segmentation import segment_cord
 
-    options: dict[str, Any] = {"centerline": centerline, "seed_mm": seed_mm}
+    options: dict[str, Any] = {
+        "centerline": centerline, "seed_mm": seed_mm, "uncertainty": uncertainty,
+    }  # fmt: skip
     if method is not None:
         options["method"] = method
     progress = not quiet and sys.stderr.isatty()
@@ -108,15 +111,17 @@ def why_no_csa(table: pd.DataFrame, known: Any) -> str:
     )
 
 
-def check_output(output: Path, suffixes: tuple[str, ...], source: Path) -> None:
+def check_output(
+    output: Path, suffixes: tuple[str, ...], source: Path, option: str = "-o"
+) -> None:
     """Refuse a name that cannot be written before any work is done."""
     if not output.name.endswith(suffixes):
-        raise ValueError(f"-o must end in {' or '.join(suffixes)}, got {output.name!r}.")
+        raise ValueError(f"{option} must end in {' or '.join(suffixes)}, got {output.name!r}.")
     if not output.parent.is_dir():
         raise FileNotFoundError(f"The folder {output.parent} does not exist; create it first.")
-    check_folder(output.parent)
+    check_folder(output.parent, option)
     if output.resolve() == source.resolve():
-        raise ValueError(f"-o {output} would replace the input; choose another name.")
+        raise ValueError(f"{option} {output} would replace the input; choose another name.")
 
 
 def check_folder(folder: Path, option: str = "-o") -> None:

@@ -57,6 +57,7 @@ FORCE = click.option(
 @SEED
 @CENTERLINE
 @click.option("-o", "--output", type=FILE, help="Default: a name beside the image.")
+@click.option("--sd", type=FILE, help="Also write each voxel's standard deviation, for measure.")
 @FORCE
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def segment(
@@ -69,6 +70,7 @@ def segment(
     seed_mm: tuple[float, float, float] | None,
     centerline: Path | None,
     output: Path | None,
+    sd: Path | None,
     force: bool,
     quiet: bool,
 ) -> None:
@@ -76,9 +78,13 @@ def segment(
     read_image(image)  # what is no image is refused before any work
     suffix = "_label-SC_softseg" if threshold is None else "_seg"
     output = output or image.with_name(f"{stem_of(image)}{suffix}.nii.gz")
-    check_output(output, (".nii", ".nii.gz"), image)
-    if not force:
-        check_not_lost(output, method=method or "agnostic")
+    files = {"-o": output} if sd is None else {"-o": output, "--sd": sd}
+    for option, file in files.items():
+        check_output(file, (".nii", ".nii.gz"), image, option)
+        if not force:
+            check_not_lost(file, method=method or "agnostic")
+    if sd is not None and stem_of(sd) == stem_of(output) and sd.parent == output.parent:
+        raise ValueError(f"--sd {sd} would replace the mask; choose another name.")
     # a path where one will do: the sidecar then names the file
     source: Any = image
     if reduce is not None or bvals is not None:
@@ -86,14 +92,17 @@ def segment(
     seg = segment_quietly(
         source, method, contrast,
         threshold=threshold, quiet=quiet, centerline=centerline, seed_mm=seed_mm,
+        uncertainty=sd is not None,
     )  # fmt: skip
-    click.echo(str(save_mask(seg, output, overwrite=force)))
+    for mask, file in zip([seg] if sd is None else seg, files.values(), strict=True):
+        click.echo(str(save_mask(mask, file, overwrite=force)))
 
 
 @click.command()
 @click.argument("mask", type=FILE)
 @click.option("--discs", type=THERE, help="Label image of the discs (3 = disc C2/C3).")
 @click.option("--levels", type=THERE, help="Label image of the vertebral levels (2 = C2).")
+@click.option("--sd", type=THERE, help="From segment --sd: adds the SD of each slice's area.")
 @click.option("--per", type=click.Choice(["slice", "level"]), default="slice", show_default=True)
 @click.option("--no-angle-correction", is_flag=True, help="Areas as cut, even of a tilted cord.")
 @click.option("--normalize-slices", is_flag=True, help="SCT's arithmetic, for parity.")
@@ -102,6 +111,7 @@ def measure(
     mask: Path,
     discs: Path | None,
     levels: Path | None,
+    sd: Path | None,
     per: str,
     no_angle_correction: bool,
     normalize_slices: bool,
@@ -116,9 +126,12 @@ def measure(
     known = known_levels(seg, discs, levels)
     if per == "level" and known is None:
         raise click.UsageError("--per level needs --discs or --levels.")
+    if per == "level" and sd is not None:
+        raise click.UsageError("--sd is of slices: leave out --per level.")
     table = measure_shape(
         seg,
         levels=known,
+        sd=sd,
         angle_correction=not no_angle_correction,
         normalize_slices=normalize_slices,
     )

@@ -45,11 +45,11 @@ class Tube:
     axes_mm : ndarray of shape (Z, 2)
         Semi-axes along RL and AP, mm.
     cordness : ndarray of shape (Z,)
-        Score of the path in each slice (no unit): medians 11 to 26 on the development images, 1 to
+        Score of the path in each slice (no unit): medians 11 to 27 on the development images, 1 to
         10 in noise.
     margin : float
         Median cordness along the path over that of the best path of the other polarity (no unit).
-        On real images the right polarity gives +1 to +13; below −2 the contrast is likely wrong.
+        On real images the right polarity gives +2 to +13; below −2 the contrast is likely wrong.
     """
 
     center_mm: np.ndarray
@@ -89,12 +89,12 @@ def find_cord(
     """
     slabs, at = make_slabs(data, spacing)
     height = float(np.median(np.diff(at)) * spacing[2]) if len(at) > 1 else float(spacing[2])
-    (score,) = cordness(slabs, bright=(bright,), slab_mm=height)
+    score = _cordness(slabs, bright, height)
     if hints is not None:
         score = _pull_to(score, at, hints)
     path = best_path(score, height)
     step = max(1, len(slabs) // 12)
-    (other,) = cordness(slabs[::step], bright=(not bright,), slab_mm=height * step)
+    other = _cordness(slabs[::step], not bright, height * step)
     along = values_along(score, path)
     against = values_along(other, best_path(other, height * step))
     center = path * float(STEP_MM * STRIDE)
@@ -151,9 +151,14 @@ def make_slabs(
     return slabs, at
 
 
+def _cordness(slabs: np.ndarray, bright: bool, slab_mm: float) -> np.ndarray:
+    (score,), dark = cordness(slabs, bright=(bright,), slab_mm=slab_mm)
+    return score + DARK * dark
+
+
 def cordness(
-    slabs: np.ndarray, *, bright: tuple[bool, ...], slab_mm: float, dark: float = DARK
-) -> np.ndarray:
+    slabs: np.ndarray, *, bright: tuple[bool, ...], slab_mm: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Score how much each position looks like the centre of a cord.
 
     Parameters
@@ -163,29 +168,29 @@ def cordness(
         Whether the cord is brighter than what surrounds it; both cost little more than one.
     slab_mm : float
         Distance between slabs.
-    dark : float
-        What a position gets that is as dark as an airway.
 
     Returns
     -------
-    ndarray of shape (P, S, ceil(X / STRIDE), ceil(Y / STRIDE))
+    score : ndarray of shape (P, S, ceil(X / STRIDE), ceil(Y / STRIDE))
+    dark : ndarray of shape (S, ceil(X / STRIDE), ceil(Y / STRIDE))
+        1 where it is as dark as an airway, 0 where no doubt is: not in the score yet.
     """
     few = range(0, len(slabs), 2)  # more of a large image leave the processor's cache
     air = np.percentile(slabs, 1)
-    parts = [_cordness(slabs[k : k + 2], bright, air) for k in few]
+    parts = [_in_slabs(slabs[k : k + 2], bright, air) for k in few]
     score = np.concatenate([part[0] for part in parts], axis=1)
     inside, seen = (np.concatenate([part[k] for part in parts]) for k in (1, 2))
-    score += np.interp(seen, DARKNESS, (dark, 0))
+    dark = np.interp(seen, DARKNESS, (1, 0))
     if slab_mm > CHANGE_MM / 2 or len(slabs) < 3:
-        return score + CHANGE * CORD_CHANGE
+        return score + CHANGE * CORD_CHANGE, dark
     window = max(3, 2 * round(CHANGE_MM / slab_mm / 2) + 1)
     mean, square = (
         ndimage.uniform_filter1d(v, window, axis=0, mode="nearest") for v in (inside, inside**2)
     )
-    return score + CHANGE * np.sqrt(np.maximum(square - mean**2, 0))
+    return score + CHANGE * np.sqrt(np.maximum(square - mean**2, 0)), dark
 
 
-def _cordness(
+def _in_slabs(
     slabs: np.ndarray, bright: tuple[bool, ...], air: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Score of each slab by itself, per polarity.

@@ -202,23 +202,26 @@ def _deviation(patches: np.ndarray, network: Network) -> np.ndarray:
     return edge * (wanted / np.maximum(edge.sum(axis=(1, 2)), 1e-6))[:, None, None]
 
 
-def candidates(data: np.ndarray, spacing: np.ndarray, *, dark: float = AIRWAY) -> list[np.ndarray]:
+def candidates(data: np.ndarray, spacing: np.ndarray) -> Iterator[list[np.ndarray]]:
     """Where a dark and where a bright cord would run best: centres, each of shape (Z, 2).
 
-    The path that looks more like a cord comes first. `dark` as in `cordness`.
+    The path that looks more like a cord comes first. What is as dark as an airway counts less at
+    first, and then, for a cord darker than all around it, like the rest.
     """
     slabs, at = make_slabs(data, spacing, levels=LEVELS)  # it is only a rough centre
     height = float(np.median(np.diff(at)) * spacing[2]) if len(at) > 1 else float(spacing[2])
     slices = np.arange(data.shape[2])
-    found = []
-    for score in cordness(slabs, bright=(False, True), slab_mm=height, dark=dark):
-        path = best_path(score, height)
-        along = np.median(values_along(score, path))
-        mm = path * float(DETECTION_STEP_MM * STRIDE)
-        mm = ndimage.gaussian_filter1d(mm, 4 / height, axis=0, mode="nearest")
-        center = np.stack([np.interp(slices, at, mm[:, a]) for a in (0, 1)], axis=1)
-        found.append((float(along), center))
-    return [center for _, center in sorted(found, key=lambda f: -f[0])]
+    scores, dark = cordness(slabs, bright=(False, True), slab_mm=height)
+    for rule in (AIRWAY * dark, 0):
+        found = []
+        for score in scores + rule:
+            path = best_path(score, height)
+            along = np.median(values_along(score, path))
+            mm = path * float(DETECTION_STEP_MM * STRIDE)
+            mm = ndimage.gaussian_filter1d(mm, 4 / height, axis=0, mode="nearest")
+            center = np.stack([np.interp(slices, at, mm[:, a]) for a in (0, 1)], axis=1)
+            found.append((float(along), center))
+        yield [center for _, center in sorted(found, key=lambda f: -f[0])]
 
 
 def _center(
@@ -233,8 +236,8 @@ def _center(
     probes = shown[np.unique(np.linspace(0, shown.size - 1, PROBES).round().astype(int))]
     worse = min((probes.size + 1) // 2, probes.size - 1)  # of a single slice, none
     judged = []
-    for dark in (AIRWAY, 0.0):  # last, a cord that is darker than all around it
-        for center in candidates(data, spacing, dark=dark):
+    for centers in candidates(data, spacing):
+        for center in centers:
             found = run(center[probes], probes, VIEWS[:1])[0]
             judged.append((np.sort(_certainty(found))[worse:].mean(), center, found))
             if judged[-1][0] > SURE_CERTAINTY:
