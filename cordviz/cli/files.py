@@ -111,9 +111,7 @@ def why_no_csa(table: pd.DataFrame, known: Any) -> str:
     )
 
 
-def check_output(
-    output: Path, suffixes: tuple[str, ...], source: Path, option: str = "-o"
-) -> None:
+def check_output(output: Path, suffixes: tuple[str, ...], source: Path, option: str = "-o") -> None:
     """Refuse a name that cannot be written before any work is done."""
     if not output.name.endswith(suffixes):
         raise ValueError(f"{option} must end in {' or '.join(suffixes)}, got {output.name!r}.")
