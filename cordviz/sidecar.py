@@ -73,7 +73,8 @@ def save_mask(seg: Nifti1Image, path: str | os.PathLike[str], *, overwrite: bool
         if not hard:  # the file holds what the hash is of, not that rounded to a few grey values
             header.set_data_dtype(np.float32)
         nib.save(img.__class__(img.dataobj, img.affine, header), image_file)
-        json_file.write_text(json.dumps(sidecar, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(sidecar, indent=2, default=np.generic.item)  # options from arrays
+        json_file.write_text(text + "\n", encoding="utf-8")
     return target
 
 

@@ -92,6 +92,10 @@ def test_women_and_men_alternate():
 def test_cache_folder_can_be_set(monkeypatch, tmp_path):
     monkeypatch.setenv("CORDVIZ_CACHE", str(tmp_path / "elsewhere"))
     assert cache_dir() == tmp_path / "elsewhere"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CORDVIZ_CACHE", "~/caches")
+    assert cache_dir() == tmp_path / "caches"
+    assert tmp_path / "study" in load_simulated_study(folder="~/study").folder.parents
     monkeypatch.delenv("CORDVIZ_CACHE")
     assert cache_dir().name == "cordviz"
 

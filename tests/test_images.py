@@ -377,7 +377,7 @@ def test_resampling_keeps_places_in_mm(oblique_affine):
 
 
 def test_the_sidecar_says_how_the_mask_was_made(numbers, tmp_path):
-    made = {"Method": "propseg", "Parameters": {"contrast": "t2"}}
+    made = {"Method": "propseg", "Parameters": {"contrast": "t2"}, "Threshold": np.float32(0.5)}
     soft = on_grid((numbers > 100) * np.float32(0.7), image_of(numbers), extra={"cordviz": made})
     path = save_mask(soft, tmp_path / "sub-01_T2w_label-SC_softseg.nii.gz")
     sidecar = json.loads((tmp_path / "sub-01_T2w_label-SC_softseg.json").read_text())

@@ -112,6 +112,18 @@ def test_rotation_is_undone_unless_only_shifts_are_asked_for():
     assert abs(long_axis_deg(rigid)) < 1
 
 
+def test_threads_of_simpleitk_are_left_as_they_were(session):
+    import SimpleITK as sitk
+
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(3)
+    try:
+        average(session)
+        assert sitk.ProcessObject.GetGlobalDefaultNumberOfThreads() == 3
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+
+
 def test_an_affine_map_reshapes_but_keeps_the_area(session):
     wide = {"T2w": cord("T2w"), "T1w": cord("T1w", grow_mm=-1.0)}
     affine = average(wide, transform="affine").in_reference["T1w"]

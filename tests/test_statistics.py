@@ -9,7 +9,13 @@ from scipy import stats
 
 import cordviz as cv
 from cordviz.variability import subjects_needed
-from cordviz.variability.statistics import across, compare_pairs, corrected, people_for
+from cordviz.variability.statistics import (
+    across,
+    compare_pairs,
+    corrected,
+    people_for,
+    shared_contrasts,
+)
 
 #: Shrout and Fleiss 1979, Psychological Bulletin 86:420–428, table 2: six targets, four judges.
 SHROUT_FLEISS = [
@@ -387,3 +393,9 @@ def test_a_contrast_that_one_method_lacks_for_all_is_named():
     study = pd.concat([both, more[more["contrast"] == "DWI"], study_of(people(), "drawn")])
     with pytest.raises(ValueError, match=r"missing: DWI in 20.*\['T1w', 'T2w'\]"):
         cv.summarize_variability(study)
+    assert shared_contrasts(study, "csa_mm2") == ["T1w", "T2w"]
+
+
+def test_one_contrast_may_be_given_as_a_word():
+    one = cv.summarize_variability(study_of(people()), contrasts="T2w")
+    assert one.by_contrast["contrast"].tolist() == ["T2w"]

@@ -304,6 +304,8 @@ def test_what_is_no_training_data_is_named(tmp_path):
         recipe = {"real": [case | {"name": "one", "contrast": "T2w"}]}
         with pytest.raises(ValueError, match=said):
             prepare(recipe, tmp_path, tmp_path / "cache", progress=False)
+    with pytest.raises(ValueError, match="nothing to learn from"):
+        training.load_patches({"real": [], "simulated": [], "labels": []}, {"train": {}})
     with pytest.raises(FileNotFoundError, match="No image with its masks"):
         prepare({"spine_generic": {"folder": "."}}, tmp_path, tmp_path / "c", progress=False)
 

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from .._files import at_home
+
 #: Addresses of each data set, tried in order; {key} is a file's name in a git-annex store.
 MIRRORS = {
     "sct_testing": (
@@ -78,7 +80,7 @@ def cache_dir() -> Path:
     True
     """
     if folder := os.environ.get("CORDVIZ_CACHE"):
-        return Path(folder)
+        return at_home(folder)
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("cordviz"))

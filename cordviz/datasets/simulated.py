@@ -10,7 +10,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from .._files import atomic_path
+from .._files import at_home, atomic_path
 from ..simulation import Subject, simulate_subject
 from ._download import cache_dir
 
@@ -64,7 +64,7 @@ def load_simulated_study(
         raise ValueError(f"expected n_subjects from 1 to {_MOST_SUBJECTS}, got {n_subjects}")
     if fov not in ("neck", "full"):
         raise ValueError(f"expected fov 'neck' or 'full', got {fov!r}")
-    home = Path(folder) if folder is not None else cache_dir() / "simulated_study"
+    home = at_home(folder) if folder is not None else cache_dir() / "simulated_study"
     return SimulatedStudy(n_subjects, home / f"{_simulation_hash()}_{fov}", fov)
 
 

@@ -57,6 +57,11 @@ def place_grid(
                 "expected a grid with slices within 45 degrees of axial, got slices along "
                 f"{np.round(grid.affine[:3, 2], 2)}; turn its affine"
             )
+        if min(i, j) < 4 or max(spacing[:2]) > 4 or spacing[2] > 40:
+            raise ValueError(
+                "expected a grid of at least 4 by 4 voxels in plane, up to 4 mm large, and slices "
+                f"up to 40 mm apart, got {i} by {j} of {spacing.round(2)} mm"
+            )
         return Grid(np.asarray(grid.affine, float), (i, j, k), float(spacing[2]))
     covered = (anatomy.s > anatomy.disc_s[9] - 2) & (anatomy.s < anatomy.disc_s[1] + 6)
     low, high = anatomy.center[covered].min(0), anatomy.center[covered].max(0)

@@ -6,6 +6,8 @@ in front of it is dark as cord in one and bright as fluid in another). The image
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,20 @@ MESH_MM = (20.0, 20.0, 30.0)  #: of the B-splines: right–left, anterior–post
 SAMPLED, ITERATIONS = 0.2, 20  #: of the fit of B-splines
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums in one order: the same result on every machine."""
+    import SimpleITK as sitk
+
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+
+
+@_one_thread()
 def settle(link: Link, image: Nifti1Image, onto: Nifti1Image, cord: np.ndarray, box: Box) -> Link:
     """Shift a contrast to the front or back, all slices alike, to where the images fit.
 
@@ -53,6 +69,7 @@ def settle(link: Link, image: Nifti1Image, onto: Nifti1Image, cord: np.ndarray, 
     return replace(link, goal=link.goal - back[:2])
 
 
+@_one_thread()
 def bend(link: Link, image: Nifti1Image, onto: Nifti1Image, cord: np.ndarray, box: Box) -> Link:
     """Add the smooth deformation in plane that fits an image onto the reference's near the cord.
 
@@ -95,9 +112,6 @@ def _images(
     size = spacing_mm(onto)
     moving, seen = pull([scan, np.ones_like(scan)], link.to_native, box, (1, 1, 1))
     near = binary_dilation(cord > 0, iterations=max(1, round(around_mm / float(size.min()))))
-
-    # sums in one order: the same result on every machine
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
 
     def itk(data: np.ndarray) -> Any:
         img = sitk.GetImageFromArray(np.ascontiguousarray(data.T))

@@ -263,6 +263,11 @@ def load_patches(
             parts.append({"image": part["image"][right], "truth": truth, "canal": canal})
         if of_kind and (weights := torch.cat(of_kind, dim=1)).sum() > 0:
             odds.append(weights / weights.sum(dim=1, keepdim=True) * shares[kind][:, None])
+    if not odds:
+        raise ValueError(
+            "The recipe leaves nothing to learn from: it names neither real images nor simulated "
+            "people with these contrasts and masks."
+        )
     return {k: torch.cat([p[k] for p in parts]) for k in parts[0]}, torch.cat(odds, dim=1)
 
 

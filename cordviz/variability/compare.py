@@ -57,7 +57,7 @@ def compare_contrasts(
     truth : mapping of contrast (or of subject) to mask, optional
         What the area should be, measured on the same slices. Known for the simulated study
         (exact); of sessions the soft ground truth ``_label-SC_softseg``.
-    contrasts : iterable of str, optional
+    contrasts : str or iterable of str, optional
         Only these, in this order.
     over : collection of int, optional
         Levels whose slices are averaged; (2, 3) is C2–C3. None: every slice of the mask.

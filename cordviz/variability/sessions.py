@@ -139,7 +139,8 @@ def read_items(
     check_fits(truth, items, "truth=")
     if contrasts is not None:
         there = list(dict.fromkeys(item.contrast for item in items))
-        for contrast in (wanted := list(contrasts)):
+        wanted = [contrasts] if isinstance(contrasts, str) else list(contrasts)
+        for contrast in wanted:
             check_choice(contrast, there, "contrasts")
         subjects = list(dict.fromkeys(item.subject for item in items))
         items = [item for item in items if item.contrast in wanted]

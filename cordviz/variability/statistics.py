@@ -49,17 +49,14 @@ def complete_cases(
             f"The study has no column {', '.join(sorted(missing))}. Pass the table of "
             "compare_contrasts."
         )
+    contrasts = [contrasts] if isinstance(contrasts, str) else contrasts
     names = list(dict.fromkeys(study["contrast"] if contrasts is None else contrasts))
     for name in names:
         check_choice(name, list(dict.fromkeys(study["contrast"])), "contrasts")
     rows = study[study["contrast"].isin(names)]
     if rows.duplicated(["subject", "contrast", "method"]).any():
         raise ValueError("Some subject has two rows of the same contrast and method.")
-    every = pd.MultiIndex.from_product(
-        [rows["method"].unique(), names], names=["method", "contrast"]
-    )
-    wide = rows.pivot(index="subject", columns=["method", "contrast"], values=value)
-    wide = wide.reindex(columns=every)
+    wide = _wide(rows, names, value)
     whole = wide.index[wide.notna().all(axis=1)]
     people, lost = rows["subject"].nunique(), wide.isna().sum()
     if not len(whole):
@@ -93,8 +90,17 @@ def complete_cases(
 
 def shared_contrasts(study: pd.DataFrame, value: str) -> list[str]:
     """Contrasts in which every subject has an area under every method."""
+    names = list(dict.fromkeys(study["contrast"]))
+    return _shared(_wide(study, names, value), names)
+
+
+def _wide(study: pd.DataFrame, contrasts: list[str], value: str) -> pd.DataFrame:
+    """Table of subject × (method, contrast), with a column for every pair."""
+    import pandas as pd
+
+    every = [list(study["method"].unique()), contrasts]
     wide = study.pivot(index="subject", columns=["method", "contrast"], values=value)
-    return _shared(wide, list(dict.fromkeys(study["contrast"])))
+    return wide.reindex(columns=pd.MultiIndex.from_product(every, names=wide.columns.names))
 
 
 def _shared(wide: pd.DataFrame, contrasts: list[str]) -> list[str]:

@@ -105,7 +105,7 @@ def summarize_variability(
     study : DataFrame
         From `compare_contrasts`: columns subject, contrast, method, csa_mm2, and truth_mm2 where
         there is one.
-    contrasts : iterable of str, optional
+    contrasts : str or iterable of str, optional
         Only these, in this order.
     area : {"soft", "hard"}
         The mask as it stands, or cut at 0.5 as in the published protocol.
