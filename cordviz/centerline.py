@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from nibabel.affines import apply_affine, voxel_sizes
-from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
 
 from ._validation import clean_mask
-from .images import ImageLike, labels_of, read_image, reoriented_affine
+from .images import ImageLike, labels_of, on_grid, read_image, reorient
 
 #: Bends of the centre of this wavelength are damped by half, shorter ones more: noise of the mask.
 STIFFNESS_MM = 60.0
@@ -142,14 +141,8 @@ def mask_in_las(seg: ImageLike, *, name: str = "mask") -> tuple[np.ndarray, np.n
     The voxels keep their dtype: a template of 20 million uint8 voxels stays small.
     """
     img = read_image(seg, name=name)
-    data = clean_mask(labels_of(img, name=name), name)
-    return to_las(data, img.affine), reoriented_affine(img, "LAS")
-
-
-def to_las(data: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """View of an array in LAS order, whatever its dtype."""
-    there = ornt_transform(io_orientation(affine), axcodes2ornt("LAS"))
-    return apply_orientation(data, there)
+    las = reorient(on_grid(clean_mask(labels_of(img, name=name), name), img), "LAS")
+    return np.asanyarray(las.dataobj), las.affine
 
 
 def bounding_box(data: np.ndarray) -> tuple[slice, slice, slice]:

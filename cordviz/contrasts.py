@@ -89,39 +89,15 @@ RING_MM = (1.0, 3.0)  #: from the cord, where the CSF lies
 #: How contrasts are written in figures.
 DISPLAY_NAMES = {"T2star": "T2*w", "t2s": "T2*w", "t1": "T1w", "t2": "T2w", "dwi": "DWI"}
 
+#: How the cord looks in the contrasts that methods are told.
+CORD = {family.contrast: family.cord for family in FAMILIES.values()}
+
 _FAMILY_OF = {name: family for family in FAMILIES.values() for name in family.names}
 
 
 def shown_name(contrast: str) -> str:
     """Write a contrast as figures do: T2star → T2*w."""
     return DISPLAY_NAMES.get(contrast, contrast)
-
-
-def contrast_family(name: str) -> Family:
-    """Return the visual family of a contrast.
-
-    Parameters
-    ----------
-    name : str
-        A sequence name (``"fMRI"``, ``"MT-on"``, ``"T2*w"``), BIDS suffix or BIDS file name.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Not a string; a name that no family knows (the message lists how each family looks).
-    """
-    if not isinstance(name, str):
-        raise TypeError(f"A contrast is named by a string such as 'T2w', got {name!r}.")
-    for candidate in _candidates(name):
-        if candidate in _FAMILY_OF:
-            return _FAMILY_OF[candidate]
-    near = get_close_matches(_normalise(name), list(_FAMILY_OF), n=1, cutoff=0.75)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    looks = "; ".join(f"{f.contrast}: {f.looks}" for f in FAMILIES.values())
-    raise ValueError(
-        f"The contrast {name!r} is unknown.{hint} Look at the image and choose what it resembles "
-        f"most ({looks})."
-    )
 
 
 def closest_contrast(name: str) -> str:
@@ -151,7 +127,18 @@ def closest_contrast(name: str) -> str:
     >>> cv.closest_contrast("fmri"), cv.closest_contrast("MT-on"), cv.closest_contrast("GRE-T1w")
     ('t2', 't2s', 't1')
     """
-    return contrast_family(name).contrast
+    if not isinstance(name, str):
+        raise TypeError(f"A contrast is named by a string such as 'T2w', got {name!r}.")
+    for candidate in _candidates(name):
+        if candidate in _FAMILY_OF:
+            return _FAMILY_OF[candidate].contrast
+    near = get_close_matches(_normalise(name), list(_FAMILY_OF), n=1, cutoff=0.75)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    looks = "; ".join(f"{f.contrast}: {f.looks}" for f in FAMILIES.values())
+    raise ValueError(
+        f"The contrast {name!r} is unknown.{hint} Look at the image and choose what it resembles "
+        f"most ({looks})."
+    )
 
 
 def check_contrast(contrast: str | None) -> str:
@@ -164,10 +151,9 @@ def check_contrast(contrast: str | None) -> str:
 
 def doubt(contrast: str, cord: str) -> str:
     """Say of a bright or dark `cord` that it is not what `contrast` expects; "" if it is."""
-    looks = {family.contrast: family.cord for family in FAMILIES.values()}
-    if looks[contrast] == cord:
+    if CORD[contrast] == cord:
         return ""
-    others = " or ".join(repr(name) for name, look in looks.items() if look == cord)
+    others = " or ".join(repr(name) for name, look in CORD.items() if look == cord)
     return (
         f"The cord looks {cord} here, so contrast {contrast!r} may be wrong. Look at the image: a "
         f"{cord} cord is run as {others}."

@@ -13,7 +13,7 @@ import numpy as np
 from nibabel.affines import voxel_sizes
 from nibabel.filebasedimages import ImageFileError
 from nibabel.nifti1 import Nifti1Image
-from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from ._files import at_home
 from ._series import BValues, reduce_series
@@ -181,15 +181,12 @@ def reorient(img: Nifti1Image, codes: str = "RAS") -> Nifti1Image:
     return img.as_reoriented(_to_codes(img, codes))
 
 
-def restore(data: np.ndarray, like: Nifti1Image, codes: str = "RAS") -> Nifti1Image:
+def restore(
+    data: np.ndarray, like: Nifti1Image, codes: str = "RAS", *, extra: dict | None = None
+) -> Nifti1Image:
     """Undo `reorient`: voxels in `codes` order back onto the grid of `like`."""
     back = ornt_transform(axcodes2ornt(codes), io_orientation(like.affine))
-    return on_grid(np.ascontiguousarray(nib.apply_orientation(data, back)), like)
-
-
-def reoriented_affine(img: Nifti1Image, codes: str = "RAS") -> np.ndarray:
-    """Affine that `reorient` gives, without touching voxels, shape (4, 4)."""
-    return img.affine @ inv_ornt_aff(_to_codes(img, codes), img.shape[:3])
+    return on_grid(np.ascontiguousarray(nib.apply_orientation(data, back)), like, extra=extra)
 
 
 def resample_to(

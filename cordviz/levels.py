@@ -17,9 +17,8 @@ from .centerline import (
     mask_in_las,
     slice_centres,
     smooth_curve,
-    to_las,
 )
-from .images import ImageLike, labels_of, read_image, restore
+from .images import ImageLike, labels_of, on_grid, read_image, reorient, restore
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
@@ -125,7 +124,7 @@ def slice_levels(levels: ImageLike) -> np.ndarray:
             f"The level map has labels up to {data.max():g}; vertebral levels are 1 (C1) to 24 "
             "(L5). Is it the image itself?"
         )
-    data = to_las(data, img.affine)
+    data = np.asanyarray(reorient(on_grid(data, img), "LAS").dataobj)
     level = np.full(data.shape[2], np.nan)
     if not data.any():
         return level

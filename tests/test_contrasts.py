@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cordviz import closest_contrast, guess_contrast
-from cordviz.contrasts import CONTRASTS, FAMILIES, check_contrast, contrast_family
+from cordviz.contrasts import CONTRASTS, CORD, FAMILIES, check_contrast
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,7 @@ def test_no_name_belongs_to_two_families():
 
 def test_families_cover_the_methods_and_agree_on_the_cords_brightness():
     assert sorted(f.contrast for f in FAMILIES.values()) == sorted(CONTRASTS)
-    assert contrast_family("T1w").cord == contrast_family("dwi").cord == "bright"
-    assert contrast_family("T2w").cord == contrast_family("T2star").cord == "dark"
+    assert CORD == {"t1": "bright", "t2": "dark", "t2s": "dark", "dwi": "bright"}
 
 
 def test_an_unknown_name_is_answered_with_how_each_family_looks():

@@ -17,7 +17,6 @@ from cordviz.images import (
     on_grid,
     read_image,
     reorient,
-    reoriented_affine,
     resample_to,
     restore,
     sha256_of,
@@ -58,7 +57,6 @@ def test_there_and_back_changes_no_voxel_in_any_orientation(codes, oblique_image
     assert "".join(nib.aff2axcodes(img.affine)) == codes
     inside = reorient(img, "LAS")
     assert "".join(nib.aff2axcodes(inside.affine)) == "LAS"
-    assert np.array_equal(reoriented_affine(img, "LAS"), inside.affine)
     back = restore(voxels(inside), img, "LAS")
     assert np.array_equal(voxels(back), voxels(img))
     assert np.array_equal(back.affine, img.affine)

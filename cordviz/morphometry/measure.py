@@ -17,7 +17,7 @@ from ..centerline import (
     slice_centres,
     smooth_curve,
 )
-from ..images import ImageLike, read_image, reoriented_affine
+from ..images import ImageLike, read_image
 from ..levels import slice_levels
 from .aggregate import MEASURES
 from .sct_csv import slice_ranges
@@ -114,7 +114,11 @@ def measure_shape(
     slices, centres, weight = slice_centres(data)
     stack = _crop(data, slices, (pixel[0], pixel[1]))
     table = pd.DataFrame({"slice": np.arange(data.shape[2])})
-    table["level"] = np.nan if levels is None else _level_column(levels, img)
+    table["level"] = np.nan
+    if levels is not None:
+        level_map = read_image(levels, name="level map")
+        check_same_grid(level_map, img, "level map", "mask")
+        table["level"] = slice_levels(level_map)
     table[list(MEASURES)] = np.nan
 
     tangent = np.broadcast_to([0.0, 0.0, 1.0], (len(slices), 3))
@@ -127,7 +131,7 @@ def measure_shape(
                 else smooth_curve(slices, centres, weight, affine)
             )
         else:
-            fitted = _given_curve(centerline, img, normalize_slices)
+            fitted = _given_curve(centerline, img, affine, normalize_slices)
         tangent, known = _tangents(fitted, slices)
     angle = np.arctan2(tangent[:, :2], tangent[:, 2:])
     scale = np.cos(angle)  # a tilt about AP (θ_AP) shortens x, one about RL shortens y
@@ -161,17 +165,11 @@ def _crop(data: np.ndarray, slices: np.ndarray, pixel: tuple[float, float]) -> S
     return Stack(values, (x.start, y.start), (data.shape[0], data.shape[1]), pixel)
 
 
-def _level_column(levels: ImageLike, mask: Nifti1Image) -> np.ndarray:
-    img = read_image(levels, name="level map")
-    check_same_grid(img, mask, "level map", "mask")
-    return slice_levels(img)
-
-
 def _given_curve(
-    centerline: Centerline | ImageLike, mask: Nifti1Image, normalize_slices: bool
+    centerline: Centerline | ImageLike, mask: Nifti1Image, las: np.ndarray, normalize_slices: bool
 ) -> Centerline:
     if isinstance(centerline, Centerline):
-        if not np.allclose(centerline.affine, reoriented_affine(mask, "LAS"), atol=1e-3):
+        if not np.allclose(centerline.affine, las, atol=1e-3):
             raise ValueError(
                 "The centreline is of another grid than the mask; make it of a mask on this grid."
             )

@@ -81,14 +81,9 @@ def save_rows(rows: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
 
 def slice_ranges(numbers: Iterable[Any]) -> str:
     """Write whole numbers as SCT does: [1, 2, 3, 5] → "1:3;5"."""
-    found = sorted({int(number) for number in numbers})
-    runs: list[list[int]] = []
-    for number in found:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1] = [runs[-1][0], number]
-        else:
-            runs.append([number])
-    return ";".join(":".join(map(str, run)) for run in runs)
+    found = np.unique([int(number) for number in numbers])
+    runs = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1)
+    return ";".join(":".join(map(str, np.unique(run[[0, -1]]))) for run in runs if run.size)
 
 
 def sct_rows(table: pd.DataFrame) -> pd.DataFrame:

@@ -91,38 +91,13 @@ def measure_sct(stack: Stack, scale: np.ndarray) -> dict[str, np.ndarray]:
     return _measure(moved, np.ones_like(scale), sct=True)
 
 
-@dataclass(frozen=True)
-class _FineGrid:
-    """Where the fine pixels of each slice lie along its two axes, in its own pixels, (2, n) each.
+def _fine_grid(stack: Stack, scale: np.ndarray, above: np.ndarray, *, sct: bool) -> np.ndarray:
+    """Fine pixels around what is `above` the threshold in each slice, shape (5, 2 axes, n).
 
-    Attributes
-    ----------
-    low, high : ndarray
-        The part of the slice that is interpolated, [low, high).
-    start, step : ndarray of float
-        Outer edge of the first fine pixel, and the size of all.
-    count : ndarray of float
-        Number of fine pixels.
+    In pixels of the slice: the part that is interpolated, [low, high); the outer edge of the first
+    fine pixel, the size of all, and their number.
     """
-
-    low: np.ndarray
-    high: np.ndarray
-    start: np.ndarray
-    step: np.ndarray
-    count: np.ndarray
-
-    def matrices(self, axis: int, chunk: np.ndarray, pixels: int) -> np.ndarray:
-        """Matrices that interpolate slices along an axis, shape (n, largest count, pixels)."""
-        start, step, count = (a[axis, chunk, None] for a in (self.start, self.step, self.count))
-        number = np.arange(count.max())
-        position = start + (number + 0.5) * step - 0.5
-        position[number >= count] = -10  # beyond the end of this slice
-        return _linear(position, pixels, self.low[axis, chunk], self.high[axis, chunk])
-
-
-def _fine_grid(stack: Stack, scale: np.ndarray, above: np.ndarray, *, sct: bool) -> _FineGrid:
-    """Fine pixels around what is `above` the threshold in each slice."""
-    low, high, start, step, count = np.zeros((5, 2, len(above)))
+    low, high, start, step, count = grid = np.zeros((5, 2, len(above)))
     padding = PADDING if sct else 1  # interpolation reaches one pixel beyond what is > 0.5
     for axis in (0, 1):
         hit = np.asarray(above.any(axis=2 - axis))
@@ -136,7 +111,16 @@ def _fine_grid(stack: Stack, scale: np.ndarray, above: np.ndarray, *, sct: bool)
         step[axis] = extent / count[axis] if sct else 1 / zoom
         # the fine grid lies in the middle of the box, so that a mirror image gives the same
         start[axis] = low[axis] + (extent - count[axis] * step[axis]) / 2
-    return _FineGrid(low, high, start, step, count)
+    return grid
+
+
+def _matrices(grid: np.ndarray, pixels: int) -> np.ndarray:
+    """Interpolate slices along the axis of a grid (5, n): matrices (n, largest number, pixels)."""
+    low, high, start, step, count = grid
+    number = np.arange(count.max())
+    position = start[:, None] + (number + 0.5) * step[:, None] - 0.5
+    position[number >= count[:, None]] = -10  # beyond the end of this slice
+    return _linear(position, pixels, low, high)
 
 
 def _measure(stack: Stack, scale: np.ndarray, *, sct: bool) -> dict[str, np.ndarray]:
@@ -145,8 +129,10 @@ def _measure(stack: Stack, scale: np.ndarray, *, sct: bool) -> dict[str, np.ndar
     above = np.greater(values, NEAR_ZERO if sct else 0.5)
     grid = _fine_grid(stack, scale, above, sct=sct)
     hulls = []
-    for chunk in _chunks(np.flatnonzero(above.any(axis=(1, 2))), grid.count):
-        along_x, along_y = (grid.matrices(axis, chunk, values.shape[1 + axis]) for axis in (0, 1))
+    for chunk in _chunks(np.flatnonzero(above.any(axis=(1, 2))), grid[4]):
+        along_x, along_y = (
+            _matrices(grid[:, axis, chunk], values.shape[1 + axis]) for axis in (0, 1)
+        )
         fine = (along_y @ (along_x @ values[chunk]).transpose(0, 2, 1)).transpose(0, 2, 1)
         outline, region = _region(fine, sct=sct)
         hulls.append((chunk, outline, region["pixels"]))
@@ -158,7 +144,7 @@ def _measure(stack: Stack, scale: np.ndarray, *, sct: bool) -> dict[str, np.ndar
         minor, major = region["minor"] * PIXEL_MM, region["major"] * PIXEL_MM
         result["diameter_AP_ellipse_mm"][chunk] = np.where(upright, minor, major)
         result["diameter_RL_mm"][chunk] = np.where(upright, major, minor)
-        start, step, count = (a[:, chunk] for a in (grid.start, grid.step, grid.count))
+        start, step, count = grid[2:, :, chunk]
         if sct:
             lengths = ap_sct(fine, count.astype(int).T, region)
         else:

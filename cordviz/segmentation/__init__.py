@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -127,13 +127,11 @@ def segment_cord(
         raise ValueError("propseg gives no uncertainty; use method='agnostic' or 'deepseg'.")
     _refuse_mask(image, img.get_filename())
     hints = _hints(img, centerline, seed_mm)
-    ras, sd, model = reorient(img), None, {}
+    ras, model = reorient(img), {}
     _check_extent(ras)
-    if method == "propseg":
-        fraction = _propseg(ras, str(family), hints, progress)
-    else:
-        name = "agnostic" if method == "agnostic" else str(family)
-        fraction, sd = _network(ras, name, hints, uncertainty, device, progress)
+    name = family or "agnostic"
+    fraction, sd = _fraction(ras, method, name, hints, uncertainty, device, progress)
+    if method != "propseg":
         model = {"Model": {"Name": name, "SHA256": _model_card(name)["sha256"]}}
     if threshold is not None:
         fraction = (fraction >= threshold).astype(np.uint8)
@@ -153,8 +151,7 @@ def segment_cord(
         _doubt_contrast(ras, fraction, str(family))
 
     def back(values: np.ndarray, **more: str) -> Nifti1Image:
-        values = np.asarray(restore(values, img).dataobj)
-        return on_grid(values, img, extra={"cordviz": made | more})
+        return restore(values, img, extra={"cordviz": made | more})
 
     if sd is None:
         return back(fraction)
@@ -230,49 +227,37 @@ def _unitless(ras: Nifti1Image) -> np.ndarray:
     return data / np.abs(data).max()
 
 
-def _network(
+def _fraction(
     ras: Nifti1Image,
+    method: str,
     name: str,
     hints: np.ndarray | None,
     uncertainty: bool,
     device: str,
     progress: bool,
 ) -> tuple[np.ndarray, np.ndarray | None]:
+    """Soft mask and SD, by a network or by propagation, with a progress bar."""
     from tqdm.auto import tqdm
 
+    bar = partial(tqdm, leave=False, delay=1, disable=not progress)
+    data, spacing = _unitless(ras), spacing_mm(ras)
+    if method == "propseg":  # needs no torch
+        from .propagation import ROUNDS, propagate
+
+        with bar(total=ROUNDS + 1, desc="propseg") as steps:
+            return propagate(data, spacing, contrast=name, hints=hints, report=steps.update), None
     from .inference import STEPS, segment_soft
 
-    with tqdm(
-        total=STEPS, desc=f"network ({name})", leave=False, delay=1, disable=not progress
-    ) as bar:
+    with bar(total=STEPS, desc=f"network ({name})") as steps:
         return segment_soft(
-            _unitless(ras),
-            spacing_mm(ras),
-            WEIGHTS / f"{name}.pt",
-            device=device,
-            start=hints,
-            uncertainty=uncertainty,
-            report=bar.update,
-        )
+            data, spacing, WEIGHTS / f"{name}.pt", device=device, start=hints,
+            uncertainty=uncertainty, report=steps.update,
+        )  # fmt: skip
 
 
 @lru_cache
 def _model_card(name: str) -> dict[str, Any]:
     return json.loads((WEIGHTS / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def _propseg(
-    ras: Nifti1Image, contrast: str, hints: np.ndarray | None, progress: bool
-) -> np.ndarray:
-    from tqdm.auto import tqdm
-
-    from .propagation import ROUNDS, propagate
-
-    steps = {"total": ROUNDS + 1, "desc": "propseg", "leave": False, "delay": 1}
-    with tqdm(disable=not progress, **steps) as bar:
-        return propagate(
-            _unitless(ras), spacing_mm(ras), contrast=contrast, hints=hints, report=bar.update
-        )
 
 
 def _hints(

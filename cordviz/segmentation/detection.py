@@ -307,16 +307,12 @@ def _pull_to(score: np.ndarray, at: np.ndarray, hints: np.ndarray) -> np.ndarray
     known = np.flatnonzero(np.isfinite(hints).all(axis=1))
     score = score.copy()
     gx, gy = np.ogrid[: score.shape[1], : score.shape[2]]
-    for slab, members in _members(at, known).items():
-        x, y = hints[members].mean(axis=0) / (STEP_MM * STRIDE)
+    nearest = np.abs(at[:, None] - known).argmin(axis=0)
+    for slab in np.unique(nearest):
+        x, y = hints[known[nearest == slab]].mean(axis=0) / (STEP_MM * STRIDE)
         distance = np.hypot(gx - x, gy - y) * STEP_MM * STRIDE
         score[slab] -= 10 * np.maximum(distance - 3, 0) ** 2
     return score
-
-
-def _members(at: np.ndarray, known: np.ndarray) -> dict[int, np.ndarray]:
-    nearest = np.abs(at[:, None] - known).argmin(axis=0)
-    return {int(slab): known[nearest == slab] for slab in np.unique(nearest)}
 
 
 def _parabolic_max(

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-from ..contrasts import doubt
+from ..contrasts import CORD, doubt
 from .contours import (
     ANGLES,
     STEP_MM,
@@ -32,38 +31,11 @@ from .detection import Tube, find_cord
 REACH_MM = 3.5  # how far from the prior the contour is sought
 
 
-@dataclass(frozen=True)
-class Parameters:
-    """What a contrast sets; beyond the polarity the defaults sit on a plateau for all four.
-
-    Attributes
-    ----------
-    bright : bool
-        Whether the cord is brighter than its surround: the polarity of its edge.
-    prior : tuple of float
-        Pull of the contour to the prior shape, first and last round (1/mm²).
-    ellipse : float
-        Share of the fitted ellipse in the prior, the rest being the neighbours' mean contour.
-    region : float
-        Cost per mm of surround inside the contour, gain per mm of cord (1/mm).
-    edge_mm : float
-        Scale (Gaussian sigma) at which the edge is sought, mm.
-    """
-
-    bright: bool
-    prior: tuple[float, float] = (0.4, 0.3)
-    ellipse: float = 0.3
-    region: float = 0.3
-    edge_mm: float = 0.4
-
-
-PARAMETERS = {
-    "t1": Parameters(bright=True),
-    "t2": Parameters(bright=False),
-    "t2s": Parameters(bright=False),
-    "dwi": Parameters(bright=True),
-}
-
+# Beyond the polarity of the edge, all four contrasts sit on one plateau.
+PRIOR = (0.4, 0.3)  # pull of the contour to the prior shape, first and last round, 1/mm²
+ELLIPSE = 0.3  # share of the fitted ellipse in the prior; the rest: the neighbours' mean contour
+REGION = 0.3  # cost per mm of surround inside the contour, gain per mm of cord, 1/mm
+EDGE_MM = 0.4  # scale (Gaussian sigma) at which the edge is sought
 ROUNDS = 4
 SMOOTH_MM = 5.0  # along the cord: prior and intensity levels
 EVIDENCE_FLOOR = 0.8  # edge contrast over interior scatter; noise stays below 0.7
@@ -110,16 +82,16 @@ def propagate(
     ValueError
         No cord found.
     """
-    parameters = PARAMETERS[contrast]
-    tube = find_cord(data, spacing, bright=parameters.bright, hints=hints)
+    bright = CORD[contrast] == "bright"
+    looks, opposite = ("bright", "dark") if bright else ("dark", "bright")
+    tube = find_cord(data, spacing, bright=bright, hints=hints)
     report()
-    center, radius = fit_contours(data, spacing, tube, parameters, report=report)
-    evidence = edge_evidence(data, spacing, center, radius, parameters)
+    center, radius = fit_contours(data, spacing, tube, bright, report=report)
+    evidence = edge_evidence(data, spacing, center, radius, bright)
     first, last = find_extent(evidence, tube.cordness, radius, float(spacing[2]))
     found = evidence.max() >= LEAST_EVIDENCE and (
         hints is not None or _looks_like_cord(tube.cordness[first : last + 1], float(spacing[2]))
     )
-    looks, opposite = ("bright", "dark") if parameters.bright else ("dark", "bright")
     advice = doubt(contrast, opposite) if tube.margin < WRONG_POLARITY else ""
     if not found:
         raise ValueError(
@@ -144,7 +116,7 @@ def fit_contours(
     data: np.ndarray,
     spacing: np.ndarray,
     tube: Tube,
-    parameters: Parameters,
+    bright: bool,
     *,
     report: Callable[[], object] = lambda: None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -156,7 +128,7 @@ def fit_contours(
     radius : ndarray of shape (Z, 48), mm
         Distance from the centre to the contour at `ANGLES`.
     """
-    sign = -1.0 if parameters.bright else 1.0
+    sign = -1.0 if bright else 1.0
     dz = float(spacing[2])
     thin = dz < 2.5  # the centres of thick slices may jump
     a, b = tube.axes_mm[:, :1], tube.axes_mm[:, 1:]
@@ -165,7 +137,7 @@ def fit_contours(
     offsets = np.arange(-REACH_MM - 1, REACH_MM + 1 + STEP_MM / 2, STEP_MM)
     sought = slice(4, len(offsets) - 4)  # the margin is for derivatives only
 
-    for strength in np.linspace(*parameters.prior, ROUNDS):
+    for strength in np.linspace(*PRIOR, ROUNDS):
         grid = np.maximum(prior[..., None] + offsets, 0)
         profile = along_rays(data, spacing, center, grid)
         profile = ndimage.gaussian_filter1d(profile, 0.7, axis=1, mode="wrap")
@@ -177,12 +149,10 @@ def fit_contours(
         contrast = np.maximum(sign * (outside - inside), 0.025 * np.abs(inside + outside))
         contrast = np.maximum(contrast, 1e-6 * np.abs(data).max())[:, None, None]
         level = sign * (profile - inside[:, None, None]) / contrast  # 0 in the cord, 1 outside
-        edge = ndimage.gaussian_filter1d(
-            level, parameters.edge_mm / STEP_MM, axis=2, order=1, mode="nearest"
-        )
+        edge = ndimage.gaussian_filter1d(level, EDGE_MM / STEP_MM, axis=2, order=1, mode="nearest")
         edge = np.clip(edge / STEP_MM, -0.3, 1.0)
         surround = np.cumsum(np.clip(level - 0.5, -0.5, 0.5), axis=2) * STEP_MM
-        cost = strength * offsets**2 + parameters.region * surround - edge
+        cost = strength * offsets**2 + REGION * surround - edge
         cost = np.where(grid < 1.5, 10.0, cost)[..., sought]
 
         index = closed_contours(cost)
@@ -198,7 +168,7 @@ def fit_contours(
         shape = np.fft.irfft(centered, len(ANGLES), axis=1)
         shape = _weighted_smooth(shape, trust, max(SMOOTH_MM, 0.4 * dz), dz)
         last = center, radius
-        center, prior = new_center, (1 - parameters.ellipse) * shape + parameters.ellipse * ellipse
+        center, prior = new_center, (1 - ELLIPSE) * shape + ELLIPSE * ellipse
     return last
 
 
@@ -207,14 +177,14 @@ def edge_evidence(
     spacing: np.ndarray,
     center: np.ndarray,
     radius: np.ndarray,
-    parameters: Parameters,
+    bright: bool,
 ) -> np.ndarray:
     """Step across the contour over the scatter inside it, per slice, shape (Z,), no unit."""
     rim = np.array([0.5, 0.9, 1.3])
     outer = along_rays(data, spacing, center, radius[..., None] + rim).mean(axis=(1, 2))
     inner = along_rays(data, spacing, center, radius[..., None] - rim).mean(axis=(1, 2))
     scatter = _interior(data, spacing, center, radius, 0.8).std(axis=(1, 2))
-    step = (inner - outer) if parameters.bright else (outer - inner)
+    step = (inner - outer) if bright else (outer - inner)
     return _smooth_z(step / np.maximum(scatter, 1e-9), 4.0, float(spacing[2]))
 
 

@@ -208,8 +208,7 @@ def average_soft_truth(
         native, warps = {}, {}
         for name, mask in masks.items():
             data, warps[name] = _carry_back(soft, known, links[name], space, box)
-            back = np.asarray(restore(data, mask).dataobj)
-            native[name] = on_grid(back, mask, extra={"cordviz": {**made, "Space": name}})
+            native[name] = restore(data, mask, extra={"cordviz": {**made, "Space": name}})
             bar.update()
     crop = space.affine.copy()
     crop[:3, 3] += crop[:3, :3] @ box.start

@@ -12,7 +12,6 @@ from ..images import (
     ImageLike,
     load_image,
     load_mask,
-    on_grid,
     reorient,
     restore,
     spacing_mm,
@@ -51,13 +50,12 @@ def segment_with(weights: Path, image: ImageLike, *, around: ImageLike) -> Nifti
     ras, mask = reorient(img), voxels(reorient(line))
     spacing = spacing_mm(ras)
     center = centers_of(mask, spacing)
-    slices = np.arange(ras.shape[2])
-    x = torch.from_numpy(cut_patches(voxels(ras), spacing, center, PATCH, slices=slices))[:, None]
+    x = torch.from_numpy(cut_patches(voxels(ras), spacing, center, PATCH))[:, None]
     network = load_network(Path(weights))
     with torch.inference_mode():
         found = torch.cat([network(part).sigmoid() for part in x.split(24)])[:, 0].numpy()
     soft = np.clip(paste_patches(found, ras.shape, spacing, center), 0, 1).astype(np.float32)
-    return on_grid(np.asarray(restore(soft, img).dataobj), img)
+    return restore(soft, img)
 
 
 def score(mask: ImageLike, truth: ImageLike) -> tuple[float, float]:

@@ -14,7 +14,7 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
 from .._validation import AFFINE_TOLERANCE_MM, check_choice, check_same_grid
-from ..contrasts import contrast_family
+from ..contrasts import closest_contrast
 from ..datasets import Session, load_sessions
 from ..images import load_image, load_mask, read_image, resample_to
 from ..levels import levels_from_discs
@@ -73,7 +73,7 @@ class Item:
         """How the image is made 3-D; empty where it is."""
         if len(self.opened.shape) < 4 or self.opened.shape[3] == 1:
             return ""
-        return _REDUCE.get(contrast_family(self.contrast).contrast, "mean")
+        return _REDUCE.get(closest_contrast(self.contrast), "mean")
 
     @cached_property
     def level_map(self) -> Nifti1Image | None:
