@@ -23,7 +23,7 @@ from ._report_html import (
 )
 from .contrasts import shown_name
 from .morphometry import aggregate_shape
-from .morphometry.sct_csv import save_rows, sct_rows
+from .morphometry.sct_csv import sct_rows, sct_text
 from .plots import plot_agreement, plot_csa_by_contrast, plot_csa_profile
 from .variability import Variability, summarize_variability
 from .variability.compare import compare_images, slices_of, study_of
@@ -100,12 +100,11 @@ def write_report(
         **{f"{k}.html": figure_page(fig, fig.layout.meta) for k, fig in figures.items()},
         **{f"{k}.png": picture for k, picture in pngs.items()},
     }
-    sct = _sct_rows(slices, over)
-    _clear(out, [*files, *(["csa_sct.csv"] if sct is not None else [])])
+    if (sct := _sct_rows(slices, over)) is not None:
+        files["csa_sct.csv"] = sct_text(sct)
+    _clear(out, list(files))
     for name, content in files.items():
         write_file(out / name, content)
-    if sct is not None:
-        save_rows(sct, out / "csa_sct.csv")
     body = [
         f"<h1>{html.escape(title)}</h1>",
         what(study, over),
@@ -173,6 +172,7 @@ def _figures(
     for method, one in slices[slices["subject"] == person].groupby("method", sort=False):
         tables = {str(c): t for c, t in one.groupby("contrast", sort=False)}
         name = f"profile_{file_name(str(person))}_{file_name(str(method))}"
+        name += f"_{len(figures)}" if name in figures else ""
         figures[name] = plot_csa_profile(tables, norms=False)
         figures[name].layout.meta = f"CSA along the cord of {person} by contrast, {method}."
     return figures

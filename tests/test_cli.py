@@ -466,6 +466,10 @@ BAD = {
         "propseg gives no uncertainty; use --method agnostic",
     ),
     "SD over the mask": (("segment", "ok.nii", "-o", "m.nii.gz", "--sd", "m.nii"), "the mask"),
+    "SD over the mask by another name": (
+        ("segment", "ok.nii", "-o", "m.nii.gz", "--sd", "../place/m.nii.gz"),
+        "the mask",
+    ),
     "SD's name": (("segment", "ok.nii", "--sd", "sd.csv"), "--sd must end in .nii"),
     "mask name": (("segment", "ok.nii", "--contrast", "t2", "-o", "m.png"), "end in .nii"),
     "no folder": (("segment", "ok.nii", "--contrast", "t2", "-o", "a/m.nii"), "does not exist"),

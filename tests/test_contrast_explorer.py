@@ -70,7 +70,7 @@ def test_the_picture_suggests_the_family_that_the_name_has(contrast):
     for seed in (1, 5):
         phantom = phantom_slice(cv.simulate_subject(seed=seed), 3.5)
         shot = phantom.acquire(Settings.of(contrast))
-        assert phantom.suggest(shot).family == cv.closest_contrast(contrast)
+        assert phantom.suggest(shot)["family"] == cv.closest_contrast(contrast)
 
 
 def test_the_suggestion_follows_the_picture_and_not_the_name(explorer):

@@ -212,7 +212,7 @@ def test_one_slice_is_enough():
 @pytest.mark.parametrize(
     ("change", "error", "says"),
     [
-        ({"slices": 0}, ValueError, "at least 1, got 0"),
+        ({"slices": np.int64(0)}, ValueError, "at least 1, got 0"),
         ({"slices": [3, 99]}, ValueError, r"between 0 and 19, got \[3, 99\]"),
         ({"slices": []}, ValueError, "between 0 and 19"),
         ({"seg": {}}, ValueError, "at least one mask"),

@@ -120,6 +120,13 @@ def test_names_are_text_and_no_markup(folder, tmp_path, no_browser):
     assert "<i>Ann" not in page
 
 
+def test_each_method_has_its_figure_whatever_its_name(folder, tmp_path, no_browser):
+    session = load_sessions(folder)["sub-01"]
+    methods = [{name: session.masks} for name in ("свой", "чужой", "seg+", "seg-")]
+    write_report(session, tmp_path / "out", methods=methods, over=None, progress=False)
+    assert len(list((tmp_path / "out").glob("profile_*.html"))) == 4
+
+
 def test_started_again_it_computes_nothing(folder, tmp_path, no_browser, monkeypatch):
     options = {"methods": METHODS, "contrasts": ["T2w"], "progress": False}
     write_report(folder, tmp_path / "out", **options)

@@ -49,6 +49,19 @@ def test_nifti_of_both_versions_is_read_packed_or_not(kind, packed):
     assert (upload.role, upload.contrast) == ("image", "T2w")
 
 
+def late():
+    """A gzip file of 100 kB whose voxels come after 100 MB."""
+    header = nib.Nifti1Image(np.zeros((2, 2, 2), "u1"), np.eye(4)).header
+    header["vox_offset"] = 100_000_000
+    return gzip.compress(header.binaryblock + bytes(100_000_000))
+
+
+def test_an_extension_of_the_header_is_no_fault():
+    image = nib.Nifti1Image.from_bytes(nifti())
+    image.header.extensions.append(nib.nifti1.Nifti1Extension(4, b"x" * 3000))
+    assert read_upload("t2.nii", image.to_bytes()).data.shape == (7, 8, 9)
+
+
 BAD = {
     "text": (b"hello " * 200, "text found"),
     "empty": (b"", "empty"),
@@ -67,6 +80,7 @@ BAD = {
         nib.Nifti1Image(np.ones((4, 5, 6), "c8"), np.eye(4)).to_bytes(),
         "colour or complex",
     ),
+    "voxels far behind": (late(), "100000000 bytes come first"),
     "too large unpacked": (bomb(), f"{MOST_VOXELS // 1_000_000} million"),
 }
 
@@ -91,7 +105,8 @@ def test_other_names_are_refused_before_anything_is_sent(name):
         ("sub-01_T2w.nii.gz", "image", "T2w"),
         ("t2s.nii", "image", "T2star"),
         ("sub-01_mt-on_MTS.nii.gz", "image", "MT-on"),
-        ("sub-01_flip-2_mt-off_MTS.nii.gz", "image", "MT-off"),
+        ("sub-01_flip-2_mt-off_MTS.nii.gz", "image", "GRE-T1w"),
+        ("sub-01_T2starw.nii.gz", "image", "T2star"),
         ("sub-01_T2star_label-SC_softseg.nii.gz", "mask", "T2star"),
         ("t1w_seg-manual.nii.gz", "mask", "T1w"),
         ("sub-01_T2w_label-discs_dlabel.nii.gz", "discs", "T2w"),

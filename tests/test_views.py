@@ -358,6 +358,11 @@ def test_saved_labels_are_one_voxel_each_on_the_images_grid(neck, tmp_path):
     np.testing.assert_allclose(world[:3], view.discs[3], atol=1e-3)
 
 
+def test_labels_are_saved_in_the_users_folder(neck, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert label_discs(neck[0], discs=DISCS_MM).save_labels("~/d.nii.gz").exists()
+
+
 @pytest.mark.parametrize("with_mask", [True, False])
 def test_levels_of_marked_discs_are_those_of_levels_from_discs(neck, with_mask):
     view = label_discs(neck[0], seg=neck[1] if with_mask else None, discs=DISCS_MM)

@@ -4,47 +4,36 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 import re
-import zlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
 from .._validation import check_same_grid
+from ..datasets.sessions import place_of
 from ..images import load_image, load_mask, read_image
 
 LIMIT_MB = 200  #: of all files together
 MOST_VOXELS = 64_000_000  #: of an image: 256 MB in memory as float32
-HEADER_BYTES = 1024  #: hold the header of NIfTI-1 (348) and of NIfTI-2 (540)
+MOST_BEFORE = 10_000_000  #: bytes of extensions before the voxels
+HEADER_BYTES = 540  #: hold the header of NIfTI-1 (348) and of NIfTI-2
 CONTRASTS = ("T1w", "T2w", "T2star", "MT-on", "MT-off", "GRE-T1w", "DWI", "fMRI")
 
 
 @dataclass
 class Upload:
-    """A file that was read.
+    """A file that was read; role and contrast are told from its name, as BIDS and SCT write it."""
 
-    Attributes
-    ----------
-    name : str
-        Of the file, without folders.
-    data : nibabel.Nifti1Image
-        In memory: float32 for images and masks, labels as they are.
-    role : {"image", "mask", "discs", "levels"}
-        Told from the name, as BIDS and SCT write it.
-    contrast : str
-        Told from the name; "" where it says nothing.
-    bytes : int
-        Of the file.
-    """
-
-    name: str
-    data: Nifti1Image
-    role: str
-    contrast: str
-    bytes: int
+    name: str  # without folders
+    data: Nifti1Image  # in memory: float32 for images and masks, labels as they are
+    role: str  # image, mask, discs or levels
+    contrast: str  # "" where the name says nothing
+    bytes: int  # of the file
 
 
 def check_name(name: str) -> None:
@@ -56,29 +45,7 @@ def check_name(name: str) -> None:
 
 
 def read_upload(name: str, content: bytes) -> Upload:
-    """Read one NIfTI file from memory; nothing is written anywhere.
-
-    Parameters
-    ----------
-    name : str
-        Of the file; ends in .nii or .nii.gz, and tells role and contrast.
-    content : bytes
-        Of the file.
-
-    Raises
-    ------
-    ValueError
-        Empty, text, DICOM, truncated, corrupt, too large unpacked, not 3-D, no number per voxel,
-        constant; of a mask also values outside 0 to 1.
-
-    Examples
-    --------
-    >>> import nibabel as nib, numpy as np
-    >>> image = nib.Nifti1Image(np.random.default_rng(0).random((4, 5, 6)), np.eye(4))
-    >>> upload = read_upload("sub-01_T2w.nii", image.to_bytes())
-    >>> upload.role, upload.contrast, upload.data.shape
-    ('image', 'T2w', (4, 5, 6))
-    """
+    """Read one NIfTI file from memory, writing nothing; ValueError says what is wrong with it."""
     name = PurePosixPath(name.replace("\\", "/")).name
     check_name(name)
     if not content:
@@ -155,39 +122,38 @@ def role_of(name: str) -> str:
 
 def contrast_of(name: str) -> str:
     """Name of the contrast in a file's name, "" if there is none."""
+    if place := place_of(name):
+        return place[2]
     stem = re.sub(r"\.nii(\.gz)?$", "", name, flags=re.IGNORECASE)
     words = re.split(r"[_\s]|(?:mt|acq)-", stem)
     spelt = {re.sub("[^a-z0-9]", "", c.lower()): c for c in CONTRASTS}
     spelt |= {"t1": "T1w", "t2": "T2w", "t2s": "T2star", "mt1": "MT-on", "mt0": "MT-off"}
     spelt |= {"on": "MT-on", "off": "MT-off", "dmri": "DWI", "bold": "fMRI", "mtt1": "GRE-T1w"}
-    for word in reversed(words):
-        known = spelt.get(re.sub("[^a-z0-9]", "", word.lower()))
-        if known:
-            return known
-    return ""
+    known = (spelt.get(re.sub("[^a-z0-9]", "", word.lower())) for word in reversed(words))
+    return next(filter(None, known), "")
 
 
 def _open(content: bytes) -> Nifti1Image:
     """The image in `content`; its header is looked at before anything large is unpacked."""
     if content[128:132] == b"DICM":
         raise ValueError("this is DICOM; convert the series to NIfTI first (dcm2niix).")
-    packed = content[:2] == b"\x1f\x8b"
+    file: Any = io.BytesIO(content)
+    if content[:2] == b"\x1f\x8b":
+        file = gzip.GzipFile(fileobj=file)  # unpacked as far as it is read
     try:
-        head = _unpack(content, HEADER_BYTES) if packed else content[:HEADER_BYTES]
+        head = file.read(HEADER_BYTES)
         kind = _kind(head)
-        header = kind.header_class.from_fileobj(io.BytesIO(head), check=False)
+        header = kind.header_class(head[: kind.header_class.sizeof_hdr], check=False)
         shape = header.get_data_shape()
-        count = int(np.prod(shape, dtype=np.int64))
-        if count > MOST_VOXELS:
+        if header.get_data_offset() > MOST_BEFORE:
+            raise _Refused(f"its header says that {header.get_data_offset()} bytes come first.")
+        if math.prod(shape) > MOST_VOXELS:
             raise _Refused(
                 f"the image has {' × '.join(map(str, shape))} voxels; this page takes "
                 f"{MOST_VOXELS // 1_000_000} million. Crop it to the neck first."
             )
-        end = int(header.get_data_offset()) + count * header.get_data_dtype().itemsize
-        whole = _unpack(content, end) if packed else content
-        if len(whole) < end:
-            raise EOFError(f"{len(whole)} of {end} bytes are there")
-        image = kind.from_bytes(whole)
+        file.seek(0)
+        image = kind.from_stream(file)
         return kind(np.asanyarray(image.dataobj), image.affine, image.header)
     except _Refused:
         raise
@@ -208,12 +174,3 @@ def _kind(head: bytes) -> type[Nifti1Image]:
     readable = sum(32 <= byte < 127 or byte in (9, 10, 13) for byte in head) > 0.95 * len(head)
     what = "text" if readable else "no NIfTI header"
     raise _Refused(f"this is not NIfTI inside ({what} found), whatever its name says.")
-
-
-def _unpack(content: bytes, most: int) -> bytes:
-    """At most so many bytes of what is gzipped: a small file may unpack to terabytes."""
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            return file.read(most)
-    except (EOFError, zlib.error, OSError) as error:
-        raise _Refused(f"the gzip file is corrupt or truncated ({error}).") from error

@@ -19,19 +19,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
     Bad input ends with code 2 and one plain line on standard error, whoever found it. Warnings
-    are shown one per line after the work is done.
-
-    Parameters
-    ----------
-    args : sequence of str, optional
-        Words after ``cordviz``; by default those of the process.
-
-    Examples
-    --------
-    >>> from cordviz.cli import main
-    >>> main(["--version"])
-    cordviz 0.1.0
-    0
+    are shown one per line after the work is done. `args` are by default those of the process.
     """
     words = sys.argv[1:] if args is None else list(args)
     options = options_of(words, cli)
@@ -43,7 +31,9 @@ def main(args: Sequence[str] | None = None) -> int:
         click.echo("cordviz: stopped", err=True)
         return 130
     except click.ClickException as error:
-        return _refuse(f"{error.format_message()}{_hint(error)}", options)
+        context = getattr(error, "ctx", None)  # of a wrong command line
+        hint = f" See: {context.command_path} --help" if context else ""
+        return _refuse(error.format_message() + hint, options)
     except (ValueError, TypeError, OSError) as error:
         return _refuse(str(error) or type(error).__name__, options)
     for message in dict.fromkeys(on_command_line(str(one.message), options) for one in caught):
@@ -54,12 +44,6 @@ def main(args: Sequence[str] | None = None) -> int:
 def _refuse(message: str, options: Collection[str]) -> int:
     click.echo(f"cordviz: error: {on_command_line(message, options)}", err=True)
     return 2
-
-
-def _hint(error: click.ClickException) -> str:
-    """Where to read on after a wrong command line."""
-    context = getattr(error, "ctx", None)
-    return f" See: {context.command_path} --help" if context else ""
 
 
 @click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})

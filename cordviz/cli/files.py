@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,40 +29,8 @@ THERE = UserPath(exists=True, dir_okay=False, path_type=Path)  # refused before 
 DIGITS = "%.8g"
 
 
-def segment_quietly(
-    img: Any,
-    method: str | None,
-    contrast: str | None,
-    *,
-    threshold: float | None,
-    quiet: bool,
-    centerline: Path | None,
-    seed_mm: tuple[float, float, float] | None,
-    uncertainty: bool = False,
-) -> Any:
-    """Segment with a progress bar in a terminal only."""
-    from ..segmentation import segment_cord
-
-    options: dict[str, Any] = {
-        "centerline": centerline, "seed_mm": seed_mm, "uncertainty": uncertainty,
-    }  # fmt: skip
-    if method is not None:
-        options["method"] = method
-    progress = not quiet and sys.stderr.isatty()
-    return segment_cord(img, contrast=contrast, threshold=threshold, progress=progress, **options)
-
-
-def known_levels(seg: Any, discs: Path | None, levels: Path | None) -> Any:
-    """Levels from the discs on a mask, or those given, or None."""
-    from ..levels import levels_from_discs
-
-    if discs is not None and levels is not None:
-        raise click.UsageError("Give --discs or --levels, not both.")
-    return levels_from_discs(discs, seg) if discs is not None else levels
-
-
-def levels_found(img: Any, seg: Any, contrast: str) -> tuple[Any, Any, str]:
-    """Discs found on an image, levels, and how sure that is; or None twice, and the reason."""
+def levels_found(image: Path, img: Any, seg: Any, contrast: str) -> tuple[Any, Any, list[str]]:
+    """Discs found on an image, levels, and how sure that is; or None twice, and what to do."""
     from ..discs import find_discs
     from ..levels import levels_from_discs
 
@@ -71,20 +38,16 @@ def levels_found(img: Any, seg: Any, contrast: str) -> tuple[Any, Any, str]:
         found = find_discs(img, seg, contrast=contrast)
         levels = levels_from_discs(found.points_mm, seg)
     except ValueError as error:  # not sure enough, or a contrast that shows no discs
-        return None, None, f"Levels: unknown. {str(error).partition('. ')[0].rstrip('.')}."
+        return None, None, [
+            f"Levels: unknown. {str(error).partition('. ')[0].rstrip('.')}.",
+            f'To mark discs, in a notebook: view = cv.label_discs("{image}"), click them, view.'
+            f'save_labels("{stem_of(image)}_label-discs_dlabel.nii.gz"); then give --discs.',
+        ]  # fmt: skip
     note = (
         f"Levels: from discs found automatically, confidence {found.confidence:.2f}; look at the "
         "figure. Corrected, the file of the discs goes to --discs."
     )
-    return found.discs, levels, note
-
-
-def how_to_mark(image: Path) -> str:
-    """The line that says how a file for --discs is made."""
-    return (
-        f'To mark discs, in a notebook: view = cv.label_discs("{image}"), click them, '
-        f'view.save_labels("{stem_of(image)}_label-discs_dlabel.nii.gz"); then give --discs.'
-    )
+    return found.discs, levels, [note]
 
 
 def csa_c2c3(table: pd.DataFrame) -> float | None:

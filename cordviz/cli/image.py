@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from .._export import figure_page, png_figures
 from .._files import atomic_path, stem_of, write_file
 from ..contrasts import closest_contrast
 from ..images import load_image, load_mask, read_image
+from ..levels import levels_from_discs
 from ..sidecar import check_not_lost, save_mask
 from .files import (
     DIGITS,
@@ -19,10 +21,7 @@ from .files import (
     check_folder,
     check_output,
     csa_c2c3,
-    how_to_mark,
-    known_levels,
     levels_found,
-    segment_quietly,
     volume,
     why_no_csa,
 )
@@ -47,7 +46,7 @@ FORCE = click.option(
 
 @click.command()
 @click.argument("image", type=FILE)
-@click.option("--method", help="agnostic (default), deepseg or propseg.")
+@click.option("--method", default="agnostic", show_default=True, help="Or deepseg or propseg.")
 @click.option(
     "--contrast", help="For deepseg and propseg: t1, t2, t2s, dwi, or a name such as fMRI."
 )
@@ -63,7 +62,7 @@ FORCE = click.option(
 def segment(
     image: Path,
     contrast: str | None,
-    method: str | None,
+    method: str,
     threshold: float | None,
     reduce: str | None,
     bvals: Path | None,
@@ -75,6 +74,8 @@ def segment(
     quiet: bool,
 ) -> None:
     """Segment the cord of IMAGE (NIfTI) into a mask, with a JSON sidecar saying how."""
+    from ..segmentation import segment_cord
+
     read_image(image)  # what is no image is refused before any work
     suffix = "_label-SC_softseg" if threshold is None else "_seg"
     output = output or image.with_name(f"{stem_of(image)}{suffix}.nii.gz")
@@ -82,17 +83,17 @@ def segment(
     for option, file in files.items():
         check_output(file, (".nii", ".nii.gz"), image, option)
         if not force:
-            check_not_lost(file, method=method or "agnostic")
-    if sd is not None and stem_of(sd) == stem_of(output) and sd.parent == output.parent:
+            check_not_lost(file, method=method)
+    if sd is not None and len({(f.parent.resolve(), stem_of(f)) for f in files.values()}) == 1:
         raise ValueError(f"--sd {sd} would replace the mask; choose another name.")
     # a path where one will do: the sidecar then names the file
     source: Any = image
     if reduce is not None or bvals is not None:
         source = load_image(image, reduce=volume(reduce), bvals=bvals)
-    seg = segment_quietly(
-        source, method, contrast,
-        threshold=threshold, quiet=quiet, centerline=centerline, seed_mm=seed_mm,
-        uncertainty=sd is not None,
+    both: dict[str, Any] = {"uncertainty": sd is not None}
+    seg = segment_cord(
+        source, method=method, contrast=contrast, threshold=threshold, centerline=centerline,
+        seed_mm=seed_mm, progress=not quiet and sys.stderr.isatty(), **both,
     )  # fmt: skip
     for mask, file in zip([seg] if sd is None else seg, files.values(), strict=True):
         click.echo(str(save_mask(mask, file, overwrite=force)))
@@ -122,8 +123,10 @@ def measure(
 
     if output is not None:
         check_output(output, (".csv",), mask)
+    if discs is not None and levels is not None:
+        raise click.UsageError("Give --discs or --levels, not both.")
     seg = load_mask(mask)
-    known = known_levels(seg, discs, levels)
+    known = levels if discs is None else levels_from_discs(discs, seg)
     if per == "level" and known is None:
         raise click.UsageError("--per level needs --discs or --levels.")
     if per == "level" and sd is not None:
@@ -179,10 +182,12 @@ def demo(
     """From IMAGE (default: a simulated neck) to mask, table, discs and two figures in a folder."""
     from ..morphometry import measure_shape
     from ..plots import plot_csa_profile, plot_segmentation
+    from ..segmentation import segment_cord
 
     check_folder(output)
     source: Any = image
-    truth, marks, notes = None, None, []
+    truth, marks = None, None
+    notes: list[str] = []
     if image is None:
         if any(v is not None for v in (contrast, discs, reduce, bvals, seed_mm, centerline)):
             raise click.UsageError(
@@ -204,26 +209,23 @@ def demo(
         check_not_lost(mask_file, method=method)
     told = contrast or name
     contrast = None if method == "agnostic" else closest_contrast(told)
-    seg = segment_quietly(
-        source, method, contrast,
-        threshold=None, quiet=quiet, centerline=centerline, seed_mm=seed_mm,
+    seg = segment_cord(
+        source, method=method, contrast=contrast, centerline=centerline, seed_mm=seed_mm,
+        progress=not quiet and sys.stderr.isatty(),
     )  # fmt: skip
     if image is not None and discs is None:
-        marks, known, note = levels_found(img, seg, told)
-        notes = [note] if known is not None else [note, how_to_mark(image)]
-    elif image is not None:
-        known = known_levels(seg, discs, None)
+        marks, known, notes = levels_found(image, img, seg, told)
+    elif discs is not None:
+        known = levels_from_discs(discs, seg)
     table = measure_shape(seg, levels=known)
     by = f"{method} ({contrast})" if contrast else method
-    titles = {
-        "segmentation": f"{title}: cord mask, {by}",
-        "csa_profile": f"{title}: CSA along the cord, {by}",
-    }
     figures = {
-        "segmentation": plot_segmentation(img, seg, levels=known, title=titles["segmentation"]),
-        "csa_profile": plot_csa_profile(table, title=titles["csa_profile"]),
+        "segmentation": plot_segmentation(
+            img, seg, levels=known, title=f"{title}: cord mask, {by}"
+        ),
+        "csa_profile": plot_csa_profile(table, title=f"{title}: CSA along the cord, {by}"),
     }
-    pages = {key: figure_page(fig, titles[key]) for key, fig in figures.items()}
+    pages = {key: figure_page(fig, fig.layout.title.text) for key, fig in figures.items()}
     pngs, why_no_png = png_figures(figures)
 
     output.mkdir(parents=True, exist_ok=True)

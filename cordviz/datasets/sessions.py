@@ -182,7 +182,7 @@ def group_sessions(
     placed: dict[Place, Path] = {}
     # the mean of a diffusion series comes first: it is preferred to the series
     for path in sorted(paths, key=lambda path: ("rec-average" not in path, path)):
-        place = (special or {}).get(path) or _place(PurePath(path).name)
+        place = (special or {}).get(path) or place_of(PurePath(path).name)
         if place is None:
             continue
         first = placed.setdefault(place, root / path)
@@ -200,7 +200,7 @@ def group_sessions(
     return sessions
 
 
-def _place(name: str) -> Place | None:
+def place_of(name: str) -> Place | None:
     """What a BIDS file name says it is; None for a file that has no place in a session."""
     match = _NAME.fullmatch(name)
     if match is None or match["derived"] not in _ATTRIBUTES:

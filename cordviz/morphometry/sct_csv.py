@@ -68,15 +68,15 @@ def save_sct_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     """
     if (target := at_home(path)).suffix != ".csv":
         raise ValueError(f"A table is saved as .csv, got {target.name!r}.")
-    return save_rows(sct_rows(table), target)
+    return write_file(target, sct_text(sct_rows(table)))
 
 
-def save_rows(rows: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
-    """Write rows in SCT's columns, of one table or of several."""
+def sct_text(rows: pd.DataFrame) -> str:
+    """CSV of rows in SCT's columns, of one table or of several."""
     values = rows.to_csv(
         index=False, header=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n"
     )
-    return write_file(path, ",".join(map(str, rows)) + "\n" + values)  # SCT quotes the values only
+    return ",".join(map(str, rows)) + "\n" + values  # SCT quotes the values only
 
 
 def slice_ranges(numbers: Iterable[Any]) -> str:

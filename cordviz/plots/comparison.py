@@ -12,7 +12,7 @@ from ..contrasts import shown_name
 from ..variability.statistics import AREAS
 from ..variability.study_images import StudyImages
 from .panels import add_panel, blank_page, mark_sides, on_page, scale_bar, write
-from .phantom import COLOURS, METHODS, OUTLINES, Settings, check_told, phantom_slice
+from .phantom import COLOURS, METHODS, OUTLINES, TOLD, Settings, phantom_slice
 from .style import INK, PAGE, cycled, signed
 from .tiles import CordView, Picture
 
@@ -74,12 +74,12 @@ def plot_contrast_explorer(
     >>> any("Truth" in note.text for note in fig.layout.annotations)
     True
     """
-    check_told(told)
+    check_choice(told, TOLD, "told")
     phantom = phantom_slice(subject, level)
     panels: list[Panel] = []
     for name in [contrast] if isinstance(contrast, str) else contrast:
         shot = phantom.acquire(Settings.of(name, **settings))
-        family = phantom.suggest(shot).family if told == "auto" else told
+        family = phantom.suggest(shot)["family"] if told == "auto" else told
         found = {m: phantom.outline(shot, m, family).mask for m in METHODS}
         masks = {m: mask for m, mask in found.items() if mask is not None}
         view = CordView(shot.image, {"truth": shot.truth, **masks}, half_mm=HALF_MM)

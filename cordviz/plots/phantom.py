@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._validation import check_choice
-from ..contrasts import CONTRASTS, FAMILIES, closest_contrast, guess_contrast
+from ..contrasts import CONTRASTS, closest_contrast, guess_contrast
 from ..images import on_grid, spacing_mm, voxels
 from ..simulation.sequences import PRESETS
 from .style import cycled
@@ -30,9 +30,8 @@ OUTLINES = {
 }
 METHODS = tuple(OUTLINES)[1:]
 COLOURS = cycled(OUTLINES)
-#: Sequence parameters that a slice can be scanned with; the others set its grid.
-TIMING = ("tr_ms", "te_ms", "ti_ms", "flip_deg", "b_s_mm2", "field_t", "snr")
-GRID = ("voxel_mm", "thickness_mm")
+#: What of a protocol can be set beside the size of a voxel in plane.
+SET = ("tr_ms", "te_ms", "ti_ms", "flip_deg", "b_s_mm2", "field_t", "snr", "thickness_mm", "mt")
 EFFECTS = {
     "partial_volume": "Partial volume",
     "truncation": "Truncation (Gibbs)",
@@ -45,6 +44,8 @@ EFFECTS = {
     "bias": "Coil sensitivity",
     "noise": "Noise",
 }
+#: What methods are told: a family, or what the picture suggests.
+TOLD = ("auto", *CONTRASTS)
 FOV_MM = 60.0  #: of the slice: the networks look at 58
 SCANNERS = 6  #: grids kept: going back to one is quick
 # Signal of the surroundings (8 to 20 mm from the cord) over that of the cord: measured on 8 people
@@ -59,10 +60,7 @@ class Settings:
     """What a slice is scanned with: a contrast of the simulation and what is changed in it."""
 
     contrast: str
-    timing: tuple[tuple[str, float], ...]
-    mt: bool
-    voxel_mm: float
-    thickness_mm: float
+    values: tuple[tuple[str, float], ...]
     effects: frozenset[str]
     scan: int = 0
 
@@ -70,15 +68,14 @@ class Settings:
     def of(cls, contrast: str, *, effects: Any = None, scan: int = 0, **changes: Any) -> Settings:
         """The preset of a contrast with `changes`; `effects` names those that are on."""
         check_choice(contrast, tuple(PRESETS), "contrast")
-        values: dict[str, Any] = {**preset(contrast), **changes}
+        known = preset(contrast)
         for name in changes:
-            check_choice(name, (*TIMING, *GRID, "mt"), "settings")
+            check_choice(name, tuple(known), "settings")
         on = frozenset(EFFECTS if effects is None else effects)
         for name in on:
             check_choice(name, tuple(EFFECTS), "effects")
-        timing = tuple((name, float(values[name])) for name in TIMING)
-        grid = float(values["voxel_mm"]), float(values["thickness_mm"])
-        return cls(contrast, timing, bool(values["mt"]), *grid, on, int(scan))
+        values = tuple((name, float(value)) for name, value in {**known, **changes}.items())
+        return cls(contrast, values, on, int(scan))
 
 
 @dataclass
@@ -116,14 +113,6 @@ class Outline:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Suggestion:
-    """The contrast-specific family that a picture looks like, and what says so."""
-
-    family: str
-    why: str
-
-
 def rows_of(image: Nifti1Image) -> np.ndarray:
     """Pixels from the top, patient's right on the left; the scanner's grids are RAS."""
     return voxels(image)[::-1, ::-1, 0].T
@@ -132,8 +121,7 @@ def rows_of(image: Nifti1Image) -> np.ndarray:
 def preset(contrast: str) -> dict[str, Any]:
     """What the protocol of a contrast sets."""
     sequence = PRESETS[contrast]
-    values = {name: getattr(sequence, name) for name in (*TIMING, "thickness_mm", "mt")}
-    return {**values, "voxel_mm": sequence.voxel_mm[0]}
+    return {name: getattr(sequence, name) for name in SET} | {"voxel_mm": sequence.voxel_mm[0]}
 
 
 def phantom_slice(subject: Subject | None, level: float) -> PhantomSlice:
@@ -168,14 +156,9 @@ class PhantomSlice:
 
     def acquire(self, settings: Settings) -> Shot:
         """Scan; ValueError for a timing that no scanner can play out."""
-        switches = {name: name in settings.effects for name in EFFECTS}
-        image, truth = self._scanner(settings.voxel_mm, settings.thickness_mm).acquire(
-            settings.contrast,
-            seed=settings.scan,
-            mt=settings.mt,
-            **dict(settings.timing),
-            **switches,
-        )
+        values, on = dict(settings.values), {name: name in settings.effects for name in EFFECTS}
+        scanner = self._scanner(values.pop("voxel_mm"), values.pop("thickness_mm"))
+        image, truth = scanner.acquire(settings.contrast, seed=settings.scan, **values, **on)
         return Shot(settings, image, truth)
 
     def outline(self, shot: Shot, method: str, told: str = "") -> Outline:
@@ -186,12 +169,13 @@ class PhantomSlice:
             shot.found[key] = _outline(shot, *key)
         return shot.found[key]
 
-    def suggest(self, shot: Shot) -> Suggestion:
-        """Name the family that the picture looks like, judged around the agnostic mask."""
+    def suggest(self, shot: Shot) -> dict[str, str]:
+        """The ``family`` that the picture looks like around the agnostic mask, and ``why``."""
         mask = self.outline(shot, "agnostic").mask
         if mask is None or voxels(mask).max() <= 0.5:
             family = closest_contrast(shot.settings.contrast)
-            return Suggestion(family, f"no cord seen; {shot.settings.contrast} is run as {family}")
+            why = f"no cord seen; {shot.settings.contrast} is run as {family}"
+            return {"family": family, "why": why}
         return suggest_family(shot.image, mask)
 
     def table(self, shot: Shot, told: str) -> pd.DataFrame:
@@ -209,7 +193,7 @@ class PhantomSlice:
         return table
 
 
-def suggest_family(image: Nifti1Image, mask: Nifti1Image) -> Suggestion:
+def suggest_family(image: Nifti1Image, mask: Nifti1Image) -> dict[str, str]:
     """Name the contrast-specific family that one slice looks like, given a mask of its cord.
 
     Bright or dark cord tells T1w and DWI from T2w and T2*w (`guess_contrast`); within each pair it
@@ -226,17 +210,8 @@ def suggest_family(image: Nifti1Image, mask: Nifti1Image) -> Suggestion:
     family = {"bright": ("t1", "dwi"), "dark": ("t2s", "t2")}[seen.cord][int(dark)]
     csf = "brighter" if seen.cord == "dark" else "darker"
     around = "the muscle around is " + ("dark" if dark else "grey")
-    return Suggestion(family, f"CSF {csf} than the cord (×{seen.ratio:.1f}), {around}")
-
-
-def check_told(told: str) -> str:
-    """The contrast that methods are told: a family, or "auto" for what the picture suggests."""
-    check_choice(told, ("auto", *CONTRASTS), "told")
-    return told
-
-
-#: What a reader sees of each family.
-LOOKS = {family.contrast: family.looks for family in FAMILIES.values()}
+    why = f"CSF {csf} than the cord (×{seen.ratio:.1f}), {around}"
+    return {"family": family, "why": why}
 
 
 def _outline(shot: Shot, method: str, told: str) -> Outline:

@@ -124,7 +124,7 @@ def plot_segmentation(
 def _choose_slices(slices: int | Sequence[int], view: CordView) -> list[int]:
     """Slice numbers to show, superior first."""
     total = view.data.shape[2]
-    if isinstance(slices, int):
+    if isinstance(slices, (int, np.integer)):
         if slices < 1:
             raise ValueError(f"slices must be at least 1, got {slices}.")
         pick = np.linspace(0, len(view.slices) - 1, min(int(slices), len(view.slices)))

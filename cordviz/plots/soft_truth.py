@@ -101,7 +101,6 @@ class _Steps:
                 f"Slice {number} of the {result.reference_name} image holds no soft truth; it is "
                 f"in slices from {start[2]} to {start[2] + crop.shape[2] - 1}."
             )
-        self.slice = k + int(start[2])
         here = np.argwhere(voxels(soft)[box][..., k] > 0).mean(axis=0)
         place = (crop.affine @ [*here, k, 1])[:3]
         space = scan.slicer[box]

@@ -27,54 +27,17 @@ COLOURS = "Viridis"  #: told apart by colour-blind readers, and dark to light in
 
 @dataclass(frozen=True)
 class Surface:
-    """Where a mask falls to one half, seen from the centre of each slice.
+    """Where a mask falls to one half, seen from the centre of each slice; world is RAS+."""
 
-    Attributes
-    ----------
-    slices : ndarray of int, shape (n,)
-        Slices with mask, in nibabel-LAS order (0 is inferior).
-    points_mm : ndarray of float, shape (n, angles + 1, 3)
-        Closed rings in nibabel's world (RAS+).
-    centres_mm : ndarray of float, shape (n, 3)
-    area_mm2 : ndarray of float, shape (n,)
-        Cross-sectional area of `measure_shape`, NaN where it cannot be measured.
-    level : ndarray of int, shape (n,)
-        Vertebral level (2 = C2), 0 where unknown.
-    """
-
-    slices: np.ndarray
-    points_mm: np.ndarray
-    centres_mm: np.ndarray
-    area_mm2: np.ndarray
-    level: np.ndarray
+    slices: np.ndarray  # (n,), those with mask, in nibabel-LAS order (0 is inferior)
+    points_mm: np.ndarray  # (n, angles + 1, 3), closed rings
+    centres_mm: np.ndarray  # (n, 3)
+    area_mm2: np.ndarray  # (n,), of `measure_shape`: NaN where it cannot be measured
+    level: np.ndarray  # (n,), vertebral (2 = C2), 0 where unknown
 
 
 def cord_surface(seg: ImageLike, *, levels: ImageLike | None = None) -> Surface:
-    """Find the surface of a cord mask, slice by slice.
-
-    Parameters
-    ----------
-    seg : path or nibabel image
-        Mask of values in [0, 1], any orientation.
-    levels : path or nibabel image, optional
-        Vertebral levels on the same grid.
-
-    Raises
-    ------
-    FileNotFoundError, TypeError, ValueError
-        Unreadable input, an empty mask, levels on another grid.
-
-    Examples
-    --------
-    >>> import nibabel as nib, numpy as np
-    >>> y, x = np.mgrid[-20:21, -20:21]
-    >>> disc = np.clip(5.5 - np.hypot(x, y), 0, 1)
-    >>> tube = np.repeat(disc[..., None], 9, axis=2).astype("f4")
-    >>> surface = cord_surface(nib.Nifti1Image(tube, np.eye(4)))
-    >>> radius = np.linalg.norm(surface.points_mm - surface.centres_mm[:, None], axis=2)
-    >>> radius.mean().round(1)
-    np.float64(5.0)
-    """
+    """Find the surface of a cord mask, slice by slice; ValueError where there is one slice only."""
     from scipy.ndimage import map_coordinates
 
     data, affine = mask_in_las(seg)

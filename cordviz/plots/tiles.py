@@ -16,21 +16,11 @@ WINDOW_MM = 20.0  #: over which brightness adapts along the cord
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels of one panel, row 0 on top.
+    """Pixels of one panel, row 0 on top."""
 
-    Attributes
-    ----------
-    grey : ndarray of uint8, shape (rows, columns)
-        Brightness.
-    masks : dict of name → ndarray of uint8, shape (n · rows, columns)
-        Fraction of cord, 0 to 250 for 0 to 1; each row n times, n ≥ 1.
-    pixel_mm : tuple of float
-        Width and height of a pixel.
-    """
-
-    grey: np.ndarray
-    masks: dict[str, np.ndarray]
-    pixel_mm: tuple[float, float]
+    grey: np.ndarray  # uint8, (rows, columns)
+    masks: dict[str, np.ndarray]  # uint8, (n · rows, columns): 0 to 250 for 0 to 1, rows n times
+    pixel_mm: tuple[float, float]  # width and height
 
     @property
     def size_mm(self) -> tuple[float, float]:

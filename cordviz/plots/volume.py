@@ -11,7 +11,7 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Image
 from scipy.ndimage import gaussian_filter1d
 
-from ..centerline import slice_centres
+from ..centerline import bounding_box, slice_centres
 from ..images import reorient, spacing_mm, voxels
 
 CROP_MM = 40.0  #: in-plane around the masks, enough to look around the cord
@@ -23,27 +23,13 @@ ONE = 250  #: a whole voxel of cord
 
 @dataclass(frozen=True)
 class Volume:
-    """An image and its masks in nibabel-LAS order, cut out around the cord.
+    """An image and its masks in nibabel-LAS order, cut out around the cord."""
 
-    Attributes
-    ----------
-    data : ndarray of float32, shape (I, J, K)
-        The image, whole.
-    masks : dict of name → ndarray, shape (I, J, K)
-        Values in [0, 1].
-    affine : ndarray, shape (4, 4)
-        From LAS voxels to world mm.
-    spacing : ndarray, shape (3,)
-        Voxel size in mm.
-    crop_mm : float or None
-        What is kept in-plane around the masks; all slices are kept.
-    """
-
-    data: np.ndarray
-    masks: dict[str, np.ndarray]
-    affine: np.ndarray
-    spacing: np.ndarray
-    crop_mm: float | None
+    data: np.ndarray  # float32, (I, J, K): the image, whole
+    masks: dict[str, np.ndarray]  # values in [0, 1], (I, J, K)
+    affine: np.ndarray  # from LAS voxels to world mm
+    spacing: np.ndarray  # voxel size in mm
+    crop_mm: float | None  # kept in-plane around the masks; all slices are kept
 
     @classmethod
     def of(
@@ -72,9 +58,7 @@ class Volume:
         """First and last voxel of the cord along each axis, or of the image, shape (3, 2)."""
         if self.cord is None:
             return np.array([(0, n - 1) for n in self.data.shape])
-        other = [tuple({0, 1, 2} - {axis}) for axis in range(3)]
-        found = [np.flatnonzero(self.cord.any(axis=axes)) for axes in other]
-        return np.array([(at[0], at[-1]) for at in found])
+        return np.array([(part.start, part.stop - 1) for part in bounding_box(self.cord)])
 
     @cached_property
     def box(self) -> tuple[slice, slice, slice]:

@@ -12,7 +12,7 @@ from ..plots.volume import CROP_MM, Volume
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
-    from ..widgets.csa_view import CsaView
+    from ..widgets.csa_curve import CsaView
     from ..widgets.disc_labeller import DiscLabeller
     from ..widgets.slice_viewer import SliceViewer
 
@@ -87,7 +87,6 @@ def view_segmentation(
     from ..widgets.traits import checked
 
     image, masks = load_masked(img, seg)
-    start = {} if slice is None else {"slice": slice}
     return checked(
         SliceViewer,
         Volume.of(image, masks, crop_mm=crop_mm),
@@ -96,7 +95,7 @@ def view_segmentation(
         difference=list(difference),
         opacity=(0.35 if len(masks) == 1 else 0.15) if opacity is None else opacity,
         convention=convention,
-        **start,
+        slice=slice,
     )
 
 
@@ -161,20 +160,18 @@ def view_csa(
     >>> float(view.table().area_mm2.mean())
     69.0
     """
-    from ..widgets.csa_curve import CsaCurve
-    from ..widgets.csa_view import CsaView
+    from ..widgets.csa_curve import CsaCurve, CsaView
     from ..widgets.slice_viewer import SliceViewer
     from ..widgets.traits import checked
 
     image, masks = load_masked(img, seg)
-    start = {} if slice is None else {"slice": slice}
     viewer = checked(
         SliceViewer,
         Volume.of(image, masks, crop_mm=CROP_MM),
         levels=levels_by_slice(levels, image),
         height=320,
         opacity=0.15,
-        **start,
+        slice=slice,
     )
     curve = checked(
         CsaCurve,

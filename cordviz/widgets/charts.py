@@ -8,6 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from plotly.utils import PlotlyJSONEncoder
+
 from ..plots.style import CONTOUR_COLOURS, FAINT, HUES, PALE
 
 if TYPE_CHECKING:
@@ -26,11 +28,6 @@ def page_figure(fig: go.Figure, **layout: Any) -> dict[str, Any]:
     fig.update_layout(**layout)
     fig.update_xaxes(title_font_size=12)
     fig.update_yaxes(title_font_size=12)
-    page = json.loads(fig.to_json(engine="json"))
-    page["bright"] = dict(zip((FAINT, *HUES), (PALE, *CONTOUR_COLOURS), strict=True))  # on dark
-    for shown, trace in zip(page["data"], fig.data, strict=True):
-        for part in ("x", "y", "customdata"):
-            if trace[part] is not None:
-                values = trace[part].tolist() if hasattr(trace[part], "tolist") else trace[part]
-                shown[part] = [None if v is None or v != v else v for v in values]  # NaN is no JSON
-    return page
+    parts = {"data": fig.data, "layout": fig.layout}  # of a whole figure numbers are packed
+    bright = dict(zip((FAINT, *HUES), (PALE, *CONTOUR_COLOURS), strict=True))  # on dark
+    return {**json.loads(PlotlyJSONEncoder().encode(parts)), "bright": bright}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import anywidget
-import numpy as np
 import traitlets as t
 
 from .._validation import check_choice
@@ -134,7 +134,11 @@ class ComparisonView(anywidget.AnyWidget):
             self._volumes[contrast], self._masks[contrast] = volume, masks
             case[contrast] = _describe(volume, images.levels(subject, contrast))
         study = images.study[images.study["subject"] == subject]
-        areas = {key: _nested(study, name) for key, name in AREAS.items() if name in study}
+        areas = {  # {contrast: {method: mm²}}, None where there is none: NaN is no JSON
+            key: json.loads(study.pivot(index="method", columns="contrast", values=name).to_json())
+            for key, name in AREAS.items()
+            if name in study
+        }
         with self.hold_sync():
             self._case = {"subject": subject, "contrasts": case, "areas": areas}
             if self.contrast not in case:
@@ -259,14 +263,3 @@ def _describe(volume: Volume, levels: list[int]) -> dict[str, Any]:
         "levels": levels,
         "masks": list(volume.masks),
     }
-
-
-def _nested(study: pd.DataFrame, column: str) -> dict[str, dict[str, float | None]]:
-    """Areas by contrast and method, None for a mask without one: NaN is no JSON."""
-    table: dict[str, dict[str, float | None]] = {}
-    for row in study.to_dict("records"):
-        value = float(row[column])
-        table.setdefault(str(row["contrast"]), {})[str(row["method"])] = (
-            None if np.isnan(value) else value
-        )
-    return table

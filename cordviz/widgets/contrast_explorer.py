@@ -12,24 +12,22 @@ import traitlets as t
 from scipy.ndimage import center_of_mass
 
 from .._validation import check_choice
+from ..contrasts import FAMILIES
 from ..plots.phantom import (
     COLOURS,
     EFFECTS,
-    GRID,
-    LOOKS,
     METHODS,
     OUTLINES,
-    TIMING,
+    TOLD,
     Outline,
     PhantomSlice,
     Settings,
-    check_told,
     preset,
     rows_of,
 )
 from ..plots.volume import ONE
 from ..simulation.sequences import PRESETS
-from .knobs import KNOBS, RANGES, page_presets
+from .knobs import KNOBS, RANGES, page_preset
 from .slice_viewer import source
 from .stills import show_with_still
 from .stills.study import explorer_png
@@ -95,7 +93,7 @@ class ContrastExplorer(anywidget.AnyWidget):
     mt = t.Bool(False).tag(sync=True)
     effects = t.List(t.Unicode(), list(EFFECTS)).tag(sync=True)
     scan = t.Int(0).tag(sync=True)
-    told = t.Unicode("auto").tag(sync=True)
+    told = Choice(TOLD, "auto").tag(sync=True)
     revealed = t.Bool(False).tag(sync=True)
     shown = t.List(t.Unicode(), list(OUTLINES)).tag(sync=True)
     zoom = t.Bool(True).tag(sync=True)
@@ -116,10 +114,10 @@ class ContrastExplorer(anywidget.AnyWidget):
             "methods": METHODS,
             "colours": COLOURS,
             "knobs": {name: [*knob] for name, knob in KNOBS.items()},
-            "presets": page_presets(),
+            "presets": {name: page_preset(name) for name in PRESETS},
             "ranges": RANGES,
             "effects": EFFECTS,
-            "families": LOOKS,
+            "families": {family.contrast: family.looks for family in FAMILIES.values()},
             "level": phantom.level,
             "still": f"cordviz-{uuid.uuid4().hex}",
         }
@@ -135,7 +133,7 @@ class ContrastExplorer(anywidget.AnyWidget):
     @property
     def settings(self) -> Settings:
         """What is scanned."""
-        changes = {name: getattr(self, name) for name in (*TIMING, *GRID, "mt")}
+        changes = {name: getattr(self, name) for name in (*KNOBS, "mt")}
         return Settings.of(self.contrast, effects=self.effects, scan=self.scan, **changes)
 
     @property
@@ -227,8 +225,7 @@ class ContrastExplorer(anywidget.AnyWidget):
             area = None if mask is None else round(self._shot.area_mm2(mask), 3)
             with self.hold_sync():
                 if method == "agnostic":
-                    seen = self.phantom.suggest(self._shot)
-                    self.suggestion = {"family": seen.family, "why": seen.why}
+                    self.suggestion = self.phantom.suggest(self._shot)
                 self.areas = {**self.areas, method: area}
             self._send_mask(method, mask)
 
@@ -277,10 +274,6 @@ class ContrastExplorer(anywidget.AnyWidget):
         if not (low <= value <= high) and value != preset(self.contrast)[name]:
             raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {value:g}.")
         return value
-
-    @t.validate("told")
-    def _check_told(self, proposal: Any) -> str:
-        return check_told(proposal.value)
 
     @t.validate("effects", "shown")
     def _check_names(self, proposal: Any) -> list[str]:

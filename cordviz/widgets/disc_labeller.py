@@ -12,9 +12,10 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import traitlets as t
+from nibabel.affines import apply_affine
 from nibabel.nifti1 import Nifti1Image
 
-from .._files import atomic_path
+from .._files import at_home, atomic_path
 from ..images import restore
 from ..levels import disc_name, levels_from_discs, read_discs, slice_levels
 from .slice_viewer import PLANES, SCRIPTS, SliceViewer, source
@@ -55,13 +56,9 @@ class DiscLabeller(SliceViewer):
         super().__init__(volume, **traits)
 
     @property
-    def discs(self) -> dict[int, tuple[float, float, float]]:
+    def discs(self) -> dict[int, tuple[float, ...]]:
         """Marks as {label: (x, y, z)} in mm of nibabel's world (RAS+); can be set."""
-        points = {}
-        for label, *voxel in self._marks:
-            x, y, z = (self.volume.affine @ [*voxel, 1])[:3].tolist()
-            points[label] = (x, y, z)
-        return points
+        return {n: tuple(apply_affine(self.volume.affine, at).tolist()) for n, *at in self._marks}
 
     @discs.setter
     def discs(self, discs: Any) -> None:
@@ -94,7 +91,7 @@ class DiscLabeller(SliceViewer):
 
     def save_labels(self, path: str | os.PathLike[str]) -> Path:
         """Save `label_image` as NIfTI; by custom of the field ``…_label-discs_dlabel.nii.gz``."""
-        target = Path(path)
+        target = at_home(path)
         if not target.name.endswith((".nii", ".nii.gz")):
             raise ValueError(f"Labels are saved as .nii or .nii.gz, got {target.name!r}.")
         if not self._marks:

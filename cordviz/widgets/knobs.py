@@ -50,24 +50,16 @@ ONLY = {
 }
 
 
-def page_presets() -> dict[str, dict[str, Any]]:
-    """What a page knows of each preset: its knobs, its name, and which effects it can have."""
-    return {
-        name: {
-            **preset(name),
-            "kind": sequence.kind,
-            "title": shown_name(name),
-            "sequence": KIND_NAMES[sequence.kind],
-            "effects": _own_effects(name),
-        }
-        for name, sequence in PRESETS.items()
-    }
-
-
-def _own_effects(contrast: str) -> list[str]:
-    """Effects that make a difference in a contrast."""
+def page_preset(contrast: str) -> dict[str, Any]:
+    """What a page knows of a preset: its knobs, its name, and which effects make a difference."""
     sequence = PRESETS[contrast]
     absent = {name for name, kinds in ONLY.items() if sequence.kind not in kinds}
     absent |= {"blur"} if not sequence.train_decay else set()
     absent |= {"flow"} if not (sequence.flow_void or sequence.csf_inflow) else set()
-    return [name for name in EFFECTS if name not in absent]
+    return {
+        **preset(contrast),
+        "kind": sequence.kind,
+        "title": shown_name(contrast),
+        "sequence": KIND_NAMES[sequence.kind],
+        "effects": [name for name in EFFECTS if name not in absent],
+    }

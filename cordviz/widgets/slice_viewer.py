@@ -113,9 +113,9 @@ class SliceViewer(anywidget.AnyWidget):
             "still": f"cordviz-{uuid.uuid4().hex}",
         }
         start = {"cursor": volume.middle, "shown": names, "window": volume.window, "_about": about}
-        first = traits.pop("slice", volume.middle[2])
+        first = traits.pop("slice", None)
         super().__init__(**{**start, **traits})
-        self.slice = first
+        self.slice = volume.middle[2] if first is None else first
         self.on_msg(self._answer)
 
     @property

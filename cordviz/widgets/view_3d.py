@@ -109,9 +109,7 @@ class View3D(ipywidgets.VBox):
         choice = ipywidgets.Dropdown(options=list(CUTS), description="Cut")
         slider = ipywidgets.FloatSlider(min=0, max=1, step=0.05, description="Image")
         controls = ipywidgets.HBox([choice, slider], layout={"flex_flow": "row wrap"})
-        super().__init__([controls, self.scene])
-        for name, value in traits.items():
-            setattr(self, name, value)
+        super().__init__([controls, self.scene], **traits)
         t.link((self, "cut"), (choice, "value"))
         t.link((self, "opacity"), (slider, "value"))
         self.observe(self._show, ["azimuth", "elevation", "cut", "depth", "opacity"])
