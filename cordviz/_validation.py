@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,11 @@ def check_spatial(img: Nifti1Image, name: str = "image") -> None:
             "wrong. Resample it to perpendicular axes first (nilearn.image.resample_img).",
             stacklevel=4,
         )
+
+
+def names_of(given: str | Iterable[str]) -> list[str]:
+    """One name, or several."""
+    return [given] if isinstance(given, str) else list(given)
 
 
 def check_3d(shape: tuple[int, ...], name: str = "image") -> None:

@@ -16,6 +16,8 @@ from ._validation import check_3d, check_mask
 from ._version import __version__
 from .images import read_image, sha256_of, voxels
 
+SD = "standard deviation"  #: what the sidecar calls it
+
 
 def save_mask(seg: Nifti1Image, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Save a mask as NIfTI with a JSON sidecar that says how it was made.
@@ -90,14 +92,18 @@ def made_by_cordviz(mask: Path) -> dict[str, Any]:
         return {}
 
 
-def check_not_lost(mask: Path, *, method: str | None = None) -> None:
-    """Refuse to replace a mask or a sidecar that somebody, or another method, made or changed."""
+def check_not_lost(mask: Path, *, method: str | None = None, quantity: str | None = None) -> None:
+    """Refuse to replace a mask or a sidecar that somebody made or changed.
+
+    With a method also one of another method or quantity (None: a mask; or `SD`).
+    """
     sidecar = mask.with_name(f"{stem_of(mask)}.json")
     there = next((file for file in (mask, sidecar) if file.exists()), None)
     made = made_by_cordviz(mask)
-    if there is None or (made and (there == sidecar or method in (None, made.get("Method")))):
+    same = method is None or (method, quantity) == (made.get("Method"), made.get("Quantity"))
+    if there is None or (made and (there == sidecar or same)):
         return
-    by = made.get("Method", "save_mask")
+    by = ", ".join(filter(None, (made.get("Method", "save_mask"), made.get("Quantity"))))
     whose = f"was made by {by}" if made else "is not as cordviz wrote it"
     raise ValueError(
         f"{there} is there already and {whose}. Choose another name, or replace it with "

@@ -3,12 +3,13 @@
 import os
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # one core for each of them, and for their kernels
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 import nibabel as nib
 import numpy as np
 import pytest
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # one core for each of them, and for their kernels
-    os.environ["OMP_NUM_THREADS"] = "1"
 SHARED = Path(os.environ.get("CORDVIZ_SHARED_DATA", "../shared/data")).resolve()
 
 

@@ -170,6 +170,9 @@ def test_segment_and_measure_tell_how_sure_each_area_is(run, neck):
     assert table["area_sd_mm2"].between(0.1, 10).all()
     expected = measure_shape("m.nii.gz", sd="sd.nii.gz")["area_sd_mm2"].dropna()
     assert np.allclose(table["area_sd_mm2"], expected)
+    code, _, (line,) = run("segment", image, "-o", "sd.nii.gz", "--sd", "m.nii.gz")
+    assert code == 2
+    assert "was made by agnostic, standard deviation. Choose another name, or replace" in line
 
 
 def test_segment_reduces_4d_images_as_told(run, neck):
@@ -205,7 +208,7 @@ def test_segment_replaces_only_what_cordviz_wrote_unless_told_to(run, neck):
         code, _, (line,) = run("segment", image, *PROPSEG, "-o", name)
         assert code == 2
         assert f"{there} is there already" in line
-        assert "-o" in line
+        assert "Choose another name, or replace it with --force." in line
         assert "--force" in line
         assert Path(there).read_bytes() == before
     assert run("segment", image, *PROPSEG, "-o", "hand_seg.nii.gz", "--force")[0] == 0

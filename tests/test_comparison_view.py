@@ -109,6 +109,9 @@ def test_masks_come_from_the_cache_where_images_are_given(maker, tmp_path, monke
     assert view.table().drawn.item() == pytest.approx(one.csa_mm2.item())
     assert list(view._masks["T1w"]) == ["drawn"]
     assert "subjects" in view._violins.get("why", "subjects")
+    twice = pd.concat([one, one])
+    view = cv.view_comparison(twice, images={"T1w": image}, levels=levels)
+    assert "two rows of the same contrast" in view._violins["why"]
 
 
 def test_a_study_read_from_its_table_is_shown_without_what_failed(maker, tmp_path):
@@ -152,7 +155,7 @@ def test_the_still_and_the_static_twin_show_both_methods(study):
     picture = np.asarray(Image.open(io.BytesIO(view.still())).convert("RGB")).astype(int)
     for colour in ((255, 163, 0), (86, 180, 233)):
         assert (np.abs(picture[:280] - colour).sum(axis=2) < 60).sum() > 200
-    fig = cv.plot_comparison(study, subject="p2", methods=["wide"])
+    fig = cv.plot_comparison(study, subject="p2", methods="wide")
     words = [note.text for note in fig.layout.annotations if "mm²" in note.text]
     expected = cv.view_comparison(study, subject="p2").table().wide
     assert [f"{value:.1f} mm²" in text for value, text in zip(expected, words, strict=True)] == [

@@ -775,7 +775,7 @@ def test_what_there_is_not_is_refused(tmp_path):
     with pytest.raises(KeyError, match="sub-01 has no image 'T2w'; there are: none"):
         masks_only["T2w"]
     touch(tmp_path, "images/sub-01_T2w.nii.gz")
-    with pytest.raises(FileNotFoundError, match="No cord masks of spine-generic"):
+    with pytest.raises(FileNotFoundError, match="No cord masks"):
         datasets.fetch_spine_generic_masks(1, folder=tmp_path / "images")
     assert not cache_dir().exists()
 

@@ -190,6 +190,18 @@ def test_a_recipe_draws_hard_contrasts_more_often_in_the_end(cache, trained):
     assert late == pytest.approx(4 * early, rel=1e-4)
 
 
+def test_what_is_never_drawn_is_left_out(tmp_path):
+    files = {"real": [tmp_path / "a-1.pt"], "simulated": [tmp_path / "sim-1.pt"], "labels": []}
+    for n, path in ((5, files["real"][0]), (3, files["simulated"][0])):
+        part = {"image": torch.full((n, 4, 4), n), "cord": torch.zeros(n, 4, 4)}
+        torch.save(part | {"contrast": torch.zeros(n, dtype=torch.uint8)}, path)
+    settings = {"train": {}, "simulated": {"share": 1.0}, "real": [{"name": "a", "share": 0.0}]}
+    patches, odds = training.load_patches(files, settings)
+    assert odds.shape == (2, 3)
+    assert (patches["image"] == 3).all()
+    assert len(patches["image"]) == 3
+
+
 def test_recipes_build_on_others():
     base, specific = (read_recipe(find_recipe(n)) for n in ("agnostic", "t2s"))
     assert specific["real"] == base["real"]

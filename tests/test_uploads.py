@@ -1,6 +1,7 @@
 """Uploads are read from memory, or refused in one sentence, whatever they hold."""
 
 import gzip
+import tracemalloc
 
 import nibabel as nib
 import numpy as np
@@ -56,6 +57,36 @@ def late():
     return gzip.compress(header.binaryblock + bytes(100_000_000))
 
 
+def extended(*sizes, offset):
+    """A gzip file of a tiny image with extensions of so many bytes."""
+    header = nib.Nifti1Image(np.zeros((2, 2, 2), "u1"), np.eye(4)).header
+    header["vox_offset"] = offset
+    extensions = [np.int32([size, 4]).tobytes() + bytes(size - 8) for size in sizes]
+    return gzip.compress(header.binaryblock + b"\1\0\0\0" + b"".join(extensions))
+
+
+def claiming():
+    """A file of 500 bytes that says it holds 390 MB."""
+    header = nib.Nifti1Image(np.zeros((2, 2, 2), "f8"), np.eye(4)).header
+    header.set_data_shape((350, 350, 400))
+    header["vox_offset"] = 352
+    return header.binaryblock + bytes(152)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [extended(80_000_000, offset=384), extended(*[40_000_000] * 3, offset=0), claiming()],
+    ids=["one large extension", "extensions without end", "a claim"],
+)
+def test_small_files_fill_no_memory(content):
+    name = "t2.nii.gz" if content[:2] == b"\x1f\x8b" else "t2.nii"
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="corrupt or truncated"):
+        read_upload(name, content)
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
+
+
 def test_an_extension_of_the_header_is_no_fault():
     image = nib.Nifti1Image.from_bytes(nifti())
     image.header.extensions.append(nib.nifti1.Nifti1Extension(4, b"x" * 3000))
@@ -80,7 +111,10 @@ BAD = {
         nib.Nifti1Image(np.ones((4, 5, 6), "c8"), np.eye(4)).to_bytes(),
         "colour or complex",
     ),
-    "voxels far behind": (late(), "100000000 bytes come first"),
+    "voxels far behind": (
+        late(),
+        "100000000 bytes into the file; this page takes up to 10 million",
+    ),
     "too large unpacked": (bomb(), f"{MOST_VOXELS // 1_000_000} million"),
 }
 
@@ -108,6 +142,8 @@ def test_other_names_are_refused_before_anything_is_sent(name):
         ("sub-01_flip-2_mt-off_MTS.nii.gz", "image", "GRE-T1w"),
         ("sub-01_T2starw.nii.gz", "image", "T2star"),
         ("sub-01_T2star_label-SC_softseg.nii.gz", "mask", "T2star"),
+        ("sub-01_T2starw_mask.nii.gz", "mask", "T2star"),
+        ("sub-01_acq-T1w_MTS_label-cord_mask.nii.gz", "mask", "GRE-T1w"),
         ("t1w_seg-manual.nii.gz", "mask", "T1w"),
         ("sub-01_T2w_label-discs_dlabel.nii.gz", "discs", "T2w"),
         ("t2_levels.nii", "levels", "T2w"),

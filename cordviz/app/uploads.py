@@ -15,7 +15,7 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
 from .._validation import check_same_grid
-from ..datasets.sessions import place_of
+from ..datasets.sessions import contrast_in
 from ..images import load_image, load_mask, read_image
 
 LIMIT_MB = 200  #: of all files together
@@ -122,15 +122,15 @@ def role_of(name: str) -> str:
 
 def contrast_of(name: str) -> str:
     """Name of the contrast in a file's name, "" if there is none."""
-    if place := place_of(name):
-        return place[2]
+    if known := contrast_in(name):
+        return known
     stem = re.sub(r"\.nii(\.gz)?$", "", name, flags=re.IGNORECASE)
     words = re.split(r"[_\s]|(?:mt|acq)-", stem)
     spelt = {re.sub("[^a-z0-9]", "", c.lower()): c for c in CONTRASTS}
     spelt |= {"t1": "T1w", "t2": "T2w", "t2s": "T2star", "mt1": "MT-on", "mt0": "MT-off"}
     spelt |= {"on": "MT-on", "off": "MT-off", "dmri": "DWI", "bold": "fMRI", "mtt1": "GRE-T1w"}
-    known = (spelt.get(re.sub("[^a-z0-9]", "", word.lower())) for word in reversed(words))
-    return next(filter(None, known), "")
+    told = (spelt.get(re.sub("[^a-z0-9]", "", word.lower())) for word in reversed(words))
+    return next(filter(None, told), "")
 
 
 def _open(content: bytes) -> Nifti1Image:
@@ -145,15 +145,22 @@ def _open(content: bytes) -> Nifti1Image:
         kind = _kind(head)
         header = kind.header_class(head[: kind.header_class.sizeof_hdr], check=False)
         shape = header.get_data_shape()
-        if header.get_data_offset() > MOST_BEFORE:
-            raise _Refused(f"its header says that {header.get_data_offset()} bytes come first.")
+        before = header.get_data_offset()
+        if not 0 <= before <= MOST_BEFORE:
+            raise _Refused(
+                f"its header puts the voxels {before} bytes into the file; this page takes up to "
+                f"{MOST_BEFORE // 1_000_000} million. Save it anew, without extensions."
+            )
         if math.prod(shape) > MOST_VOXELS:
             raise _Refused(
                 f"the image has {' × '.join(map(str, shape))} voxels; this page takes "
                 f"{MOST_VOXELS // 1_000_000} million. Crop it to the neck first."
             )
         file.seek(0)
-        image = kind.from_stream(file)
+        end = before + math.prod(shape) * header.get_data_dtype().itemsize
+        if len(whole := file.read(end)) < end:
+            raise EOFError(f"{len(whole)} of {end} bytes are there")
+        image = kind.from_bytes(whole)
         return kind(np.asanyarray(image.dataobj), image.affine, image.header)
     except _Refused:
         raise

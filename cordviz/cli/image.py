@@ -13,7 +13,7 @@ from .._files import atomic_path, stem_of, write_file
 from ..contrasts import closest_contrast
 from ..images import load_image, load_mask, read_image
 from ..levels import levels_from_discs
-from ..sidecar import check_not_lost, save_mask
+from ..sidecar import SD, check_not_lost, save_mask
 from .files import (
     DIGITS,
     FILE,
@@ -83,17 +83,17 @@ def segment(
     for option, file in files.items():
         check_output(file, (".nii", ".nii.gz"), image, option)
         if not force:
-            check_not_lost(file, method=method)
+            check_not_lost(file, method=method, quantity=SD if option == "--sd" else None)
     if sd is not None and len({(f.parent.resolve(), stem_of(f)) for f in files.values()}) == 1:
         raise ValueError(f"--sd {sd} would replace the mask; choose another name.")
     # a path where one will do: the sidecar then names the file
     source: Any = image
     if reduce is not None or bvals is not None:
         source = load_image(image, reduce=volume(reduce), bvals=bvals)
-    both: dict[str, Any] = {"uncertainty": sd is not None}
+    more: dict[str, Any] = {"uncertainty": sd is not None}  # a mask, or a pair
     seg = segment_cord(
         source, method=method, contrast=contrast, threshold=threshold, centerline=centerline,
-        seed_mm=seed_mm, progress=not quiet and sys.stderr.isatty(), **both,
+        seed_mm=seed_mm, progress=not quiet and sys.stderr.isatty(), **more,
     )  # fmt: skip
     for mask, file in zip([seg] if sd is None else seg, files.values(), strict=True):
         click.echo(str(save_mask(mask, file, overwrite=force)))

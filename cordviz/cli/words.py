@@ -24,11 +24,7 @@ PHRASES = (
     ("See levels_from_discs; or over=None averages", "--all-slices", "Or --all-slices averages"),
     (" or {3: (x, y, z), 4: …} in mm", "--all-slices", ""),
     (" at_least=0 returns the best guess, to look at.", "--all-slices", ""),
-    (
-        "Choose another name, or replace it with overwrite=True",
-        "--force",
-        "Choose another name with -o, or replace it with --force",
-    ),
+    ("replace it with overwrite=True", "--force", "replace it with --force"),
     ("pass angle_correction=False", "--no-angle-correction", "give --no-angle-correction"),
     (
         "Pass centerline=, or angle_correction=False",

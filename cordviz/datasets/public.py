@@ -219,7 +219,7 @@ def fetch_spine_generic_masks(
     else:
         usable = [s for s in sessions if s.masks or s.soft_masks]
     if not usable:
-        raise FileNotFoundError(f"No cord masks of spine-generic (derivatives/labels) in {folder}.")
+        raise FileNotFoundError(f"No cord masks with BIDS names in {folder}.")
     if not 1 <= n_subjects <= len(usable):
         raise ValueError(f"expected n_subjects from 1 to {len(usable)}, got {n_subjects}")
     usable.sort(key=lambda session: hashlib.sha256(session.name.encode()).digest())

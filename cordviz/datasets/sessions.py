@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 import nibabel as nib
 
 from .._files import at_home
-from .._validation import check_choice
+from .._validation import check_choice, names_of
 from ..images import load_image, read_image
 
 #: What a file is: session, attribute of `Session`, contrast.
@@ -106,7 +106,7 @@ class Session(Mapping[str, Path]):
         """
         mappings = self._mappings()
         there = dict.fromkeys(contrast for mapping in mappings.values() for contrast in mapping)
-        wanted = [contrasts] if isinstance(contrasts, str) else list(contrasts or there)
+        wanted = names_of(contrasts or there)
         for contrast in wanted:
             check_choice(contrast, there, f"A contrast of {self.name}")
         kept = {
@@ -182,7 +182,7 @@ def group_sessions(
     placed: dict[Place, Path] = {}
     # the mean of a diffusion series comes first: it is preferred to the series
     for path in sorted(paths, key=lambda path: ("rec-average" not in path, path)):
-        place = (special or {}).get(path) or place_of(PurePath(path).name)
+        place = (special or {}).get(path) or _place(PurePath(path).name)
         if place is None:
             continue
         first = placed.setdefault(place, root / path)
@@ -200,20 +200,21 @@ def group_sessions(
     return sessions
 
 
-def place_of(name: str) -> Place | None:
+def _place(name: str) -> Place | None:
     """What a BIDS file name says it is; None for a file that has no place in a session."""
-    match = _NAME.fullmatch(name)
-    if match is None or match["derived"] not in _ATTRIBUTES:
-        return None
-    contrast = _contrast(match["suffix"], match["entities"].lower())
-    if contrast is None:
+    match, contrast = _NAME.fullmatch(name), contrast_in(name)
+    if match is None or contrast is None or match["derived"] not in _ATTRIBUTES:
         return None
     run = re.search(r"run-(\d+)_", match["entities"])
     again = f"_run-{int(run[1])}" if run and int(run[1]) > 1 else ""
     return match["person"] + again, _ATTRIBUTES[match["derived"]], contrast
 
 
-def _contrast(suffix: str, entities: str) -> str | None:
+def contrast_in(name: str) -> str | None:
+    """The contrast in a BIDS file name, of an image or of what was derived from it."""
+    if (match := _NAME.fullmatch(name)) is None:
+        return None
+    suffix, entities = match["suffix"], match["entities"].lower()
     if suffix == "MTS":
         if re.search("flip-2|acq-t1w", entities):
             return "GRE-T1w"

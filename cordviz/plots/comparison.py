@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._validation import check_choice
+from .._validation import check_choice, names_of
 from ..contrasts import shown_name
 from ..variability.statistics import AREAS
 from ..variability.study_images import StudyImages
@@ -155,10 +155,10 @@ def plot_comparison(
     check_choice(area, AREAS, "area")
     person = found.subjects[0] if subject is None else subject
     check_choice(person, found.subjects, "subject")
-    shown = found.of(person) if contrasts is None else list(contrasts)
+    shown = found.of(person) if contrasts is None else names_of(contrasts)
     for name in shown:
         check_choice(name, found.of(person), "contrasts")
-    chosen = found.methods if methods is None else list(methods)
+    chosen = found.methods if methods is None else names_of(methods)
     for name in chosen:
         check_choice(name, found.methods, "methods")
     colours = cycled(found.methods)

@@ -43,7 +43,7 @@ def plot_csa_by_contrast(
     ----------
     study : DataFrame
         From `compare_contrasts`. Shown are the subjects with every contrast under every method.
-    contrasts : sequence of str, optional
+    contrasts : str or sequence of str, optional
         Only these, in this order.
     area : {"soft", "hard"}
         The mask as it stands, or cut at 0.5.

@@ -24,7 +24,7 @@ from ..images import (
     spacing_mm,
     voxels,
 )
-from ..sidecar import made_by_cordviz
+from ..sidecar import SD, made_by_cordviz
 
 METHODS = ("agnostic", "deepseg", "propseg")
 LEAST_EXTENT_MM = 18.0  # real images cut to 16 mm around the cord lost a third of the area,
@@ -155,7 +155,7 @@ def segment_cord(
 
     if sd is None:
         return back(fraction)
-    return back(fraction), back(sd, Quantity="standard deviation")
+    return back(fraction), back(sd, Quantity=SD)
 
 
 def _refuse_mask(image: ImageLike, file: str | None) -> None:

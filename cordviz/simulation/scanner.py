@@ -57,10 +57,10 @@ def place_grid(
                 "expected a grid with slices within 45 degrees of axial, got slices along "
                 f"{np.round(grid.affine[:3, 2], 2)}; turn its affine"
             )
-        if min(i, j) < 4 or max(spacing[:2]) > 4 or spacing[2] > 40:
+        if min(i, j) < 2 or max(spacing[:2]) > 10:
             raise ValueError(
-                "expected a grid of at least 4 by 4 voxels in plane, up to 4 mm large, and slices "
-                f"up to 40 mm apart, got {i} by {j} of {spacing.round(2)} mm"
+                "expected a grid of at least 2 by 2 voxels in plane, up to 10 mm large, got "
+                f"{i} by {j} of {spacing[0]:g} by {spacing[1]:g} mm; resample it"
             )
         return Grid(np.asarray(grid.affine, float), (i, j, k), float(spacing[2]))
     covered = (anatomy.s > anatomy.disc_s[9] - 2) & (anatomy.s < anatomy.disc_s[1] + 6)

@@ -244,7 +244,8 @@ def load_patches(
     for contrast, times in settings.get("simulated", {}).get("odds_late", {}).items():
         hard[1, CONTRASTS.index(contrast)] = times
     for kind, paths in files.items():
-        of_kind = []
+        of_kind: list[Tensor] = []
+        stored = []
         for path in paths:
             part = torch.load(path, map_location=device, weights_only=True)
             right = torch.isin(part["contrast"].long(), torch.tensor(wanted))
@@ -260,8 +261,9 @@ def load_patches(
             if kind == "simulated":
                 each = each * hard[:, part["contrast"].long()[right]]
             of_kind.append(each)
-            parts.append({"image": part["image"][right], "truth": truth, "canal": canal})
+            stored.append({"image": part["image"][right], "truth": truth, "canal": canal})
         if of_kind and (weights := torch.cat(of_kind, dim=1)).sum() > 0:
+            parts += stored
             odds.append(weights / weights.sum(dim=1, keepdim=True) * shares[kind][:, None])
     if not odds:
         raise ValueError(

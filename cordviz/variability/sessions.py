@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
-from .._validation import AFFINE_TOLERANCE_MM, check_choice, check_same_grid
+from .._validation import AFFINE_TOLERANCE_MM, check_choice, check_same_grid, names_of
 from ..contrasts import closest_contrast
 from ..datasets import Session, load_sessions
 from ..images import load_image, load_mask, read_image, resample_to
@@ -139,8 +139,7 @@ def read_items(
     check_fits(truth, items, "truth=")
     if contrasts is not None:
         there = list(dict.fromkeys(item.contrast for item in items))
-        wanted = [contrasts] if isinstance(contrasts, str) else list(contrasts)
-        for contrast in wanted:
+        for contrast in (wanted := names_of(contrasts)):
             check_choice(contrast, there, "contrasts")
         subjects = list(dict.fromkeys(item.subject for item in items))
         items = [item for item in items if item.contrast in wanted]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._validation import check_choice
+from .._validation import check_choice, names_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,8 +49,7 @@ def complete_cases(
             f"The study has no column {', '.join(sorted(missing))}. Pass the table of "
             "compare_contrasts."
         )
-    contrasts = [contrasts] if isinstance(contrasts, str) else contrasts
-    names = list(dict.fromkeys(study["contrast"] if contrasts is None else contrasts))
+    names = list(dict.fromkeys(study["contrast"] if contrasts is None else names_of(contrasts)))
     for name in names:
         check_choice(name, list(dict.fromkeys(study["contrast"])), "contrasts")
     rows = study[study["contrast"].isin(names)]

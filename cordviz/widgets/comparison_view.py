@@ -134,8 +134,8 @@ class ComparisonView(anywidget.AnyWidget):
             self._volumes[contrast], self._masks[contrast] = volume, masks
             case[contrast] = _describe(volume, images.levels(subject, contrast))
         study = images.study[images.study["subject"] == subject]
-        areas = {  # {contrast: {method: mm²}}, None where there is none: NaN is no JSON
-            key: json.loads(study.pivot(index="method", columns="contrast", values=name).to_json())
+        areas = {  # {contrast: {method: mm²}}, without those that are not known
+            key: json.loads(study.pivot_table(name, "method", "contrast").to_json())
             for key, name in AREAS.items()
             if name in study
         }
