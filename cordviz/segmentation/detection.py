@@ -197,31 +197,28 @@ def _in_slabs(
 
     And its brightness at the scale of the cord, in SDs from what is around and over that.
     """
-    n, nx, ny = slabs.shape
+    nx, ny = slabs.shape[1:]
     local, around = _normalise(slabs)
     pad = ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN))
     gx, gy = (np.pad(np.gradient(local, axis=a), pad) for a in (1, 2))
 
-    def edge(slope: np.ndarray, offsets: set[tuple[int, int]], side: int) -> np.ndarray:
-        """Strongest slope at some offsets from each centre, on this or the opposite side."""
-        best = np.full((n, -(-nx // STRIDE), -(-ny // STRIDE)), -0.1, dtype=np.float32)
-        for dx, dy in offsets:
-            x, y = MARGIN + side * dx, MARGIN + side * dy
-            np.maximum(best, slope[:, x : x + nx : STRIDE, y : y + ny : STRIDE], out=best)
-        return np.minimum(best, 1, out=best)
+    def edges(rise: np.ndarray, offsets: set[tuple[int, int]], side: int) -> list[np.ndarray]:
+        """Steepest rise and fall at some offsets from each centre, on this or the other side."""
+        starts = ((MARGIN + side * dx, MARGIN + side * dy) for dx, dy in offsets)
+        near = np.stack([rise[:, x : x + nx : STRIDE, y : y + ny : STRIDE] for x, y in starts])
+        return [np.clip(best, -0.1, 1) for best in (near.max(axis=0), -near.min(axis=0))]
 
     inner: list[list[np.ndarray]] = [[] for _ in bright]
     outer: list[list[np.ndarray]] = [[] for _ in bright]
     for angle in 2 * np.pi * np.arange(DIRECTIONS // 2) / DIRECTIONS:
         ray = (np.cos(angle), np.sin(angle))
         rise = gx * ray[0] + gy * ray[1]
-        slopes = {1: rise, -1: -rise}
-        cord, canal = _ray(ray, *CORD_SHELL), _ray(ray, *CANAL_SHELL)
-        for side in (1, -1):  # seen from the other side, what rises falls
+        for side in (1, -1):
+            cord, canal = (edges(rise, _ray(ray, *at), side) for at in (CORD_SHELL, CANAL_SHELL))
             for k, is_bright in enumerate(bright):
-                sign = -side if is_bright else side
-                inner[k].append(edge(slopes[sign], cord, side))
-                outer[k].append(edge(slopes[-sign], canal, side))
+                falls = is_bright == (side > 0)  # seen from the other side, what rises falls
+                inner[k].append(cord[falls])
+                outer[k].append(canal[not falls])
     steep = np.hypot(gx, gy)[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
     rough = ndimage.gaussian_filter(steep, (0, 2, 1.5), mode="nearest", truncate=2.5)
     off_midline = (np.arange(nx) - (nx - 1) / 2)[None, ::STRIDE, None] * STEP_MM / 50

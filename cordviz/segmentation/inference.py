@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from ..centerline import bounding_box
 from .cleaning import BRAIN_STEM_MM2, LEAST_AREA_MM2, keep_cord, without_brain_stem
 from .detection import DARK, STRIDE, best_path, cordness, make_slabs, values_along
 from .detection import STEP_MM as DETECTION_STEP_MM
@@ -179,7 +180,10 @@ def _between(slabs: np.ndarray, at: np.ndarray, n: int) -> np.ndarray:
     low = where.astype(int)
     high = np.minimum(low + 1, len(at) - 1)
     part = (where - low).astype(np.float32)
-    return slabs[..., low] * (1 - part) + slabs[..., high] * part
+    slices = np.zeros((*slabs.shape[:2], n), np.float32)
+    box = bounding_box(slabs)[:2]  # a small part
+    slices[box] = slabs[box][..., low] * (1 - part) + slabs[box][..., high] * part
+    return slices
 
 
 def _fill(center: np.ndarray) -> np.ndarray:
