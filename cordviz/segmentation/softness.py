@@ -19,7 +19,6 @@ CHANGE_PER_MM = 0.02  # of the area; real and simulated cords change by 0.5 to 1
 PLACE_MM = 5.0  # SD of where the middle is, for a relative SD of the area of 1; and at most
 BEND_PER_MM = 0.006  # how far off a line the cord gets, over the distance squared; in people 0.003
 LEAST_WEIGHT = 0.005
-IN_PLANE = np.array([[[0] * 3] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0] * 3] * 3])  # neighbours
 
 
 def softness(patches: np.ndarray) -> np.ndarray:
@@ -72,20 +71,16 @@ def middles(patches: np.ndarray) -> np.ndarray:
 
     Centre of mass of the largest piece above 0.3; (0, 0) where there is none.
     """
-    pieces, count = ndimage.label(patches > 0.3, IN_PLANE)
-    at = np.nonzero(pieces)
-    piece = pieces[at]
-    patch_of = np.zeros(count + 1, int)
-    patch_of[piece] = at[0]
-    by_size = np.argsort(np.bincount(piece, minlength=count + 1), kind="stable")
-    largest = np.zeros(len(patches), int)
-    largest[patch_of[by_size]] = by_size  # the last one stays
-    k, *place = (a[piece == largest[at[0]]] for a in at)
-    weight = patches[k, *place].astype(float)
-    total = np.bincount(k, weight, len(patches))
     offset = (np.arange(patches.shape[1]) - (patches.shape[1] - 1) / 2) * STEP_MM
-    moment = [np.bincount(k, weight * offset[p], len(patches)) for p in place]
-    return np.stack(moment, axis=1) / np.maximum(total, 1e-6)[:, None]
+    found = np.zeros((len(patches), 2))
+    for k, patch in enumerate(patches):
+        pieces, count = ndimage.label(patch > 0.3)
+        if count > 1:
+            pieces = pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:])
+        if count:
+            weight = patch * (pieces > 0)
+            found[k] = [weight.sum(axis=axis) @ offset / weight.sum() for axis in (1, 0)]
+    return found
 
 
 def _on_lines(values: np.ndarray, apart: np.ndarray, weights: np.ndarray) -> np.ndarray:
