@@ -148,13 +148,25 @@ class Kernel:
         self.client.execute_interactive(code, timeout=SECONDS, output_hook=lambda _: None)
 
     def value(self, expression):
-        reply = self.client.execute(
-            "import json", user_expressions={"it": f"json.dumps({expression})"}, reply=True
-        )
-        it = reply["content"]["user_expressions"]["it"]
-        assert it["status"] == "ok", it
-        text = eval(it["data"]["text/plain"])
-        return json.loads(text)
+        """What an expression is, once all that the page has sent so far is done.
+
+        JupyterLab's messages to widgets are handled in subshells, beside the main thread: asking
+        there first waits for what one of them does.
+        """
+        lines = self._asked("list_subshell_request", {}, "control")["subshell_id"]
+        request = {"code": "import json", "user_expressions": {"it": f"json.dumps({expression})"}}
+        for line in [*lines, None]:
+            it = self._asked("execute_request", request, "shell", line)["user_expressions"]["it"]
+            assert it["status"] == "ok", it
+        return json.loads(eval(it["data"]["text/plain"]))
+
+    def _asked(self, kind, content, channel, subshell=None):
+        message = self.client.session.msg(kind, content)
+        if subshell:
+            message["header"]["subshell_id"] = subshell
+        getattr(self.client, f"{channel}_channel").send(message)
+        number = message["header"]["msg_id"]
+        return self.client._recv_reply(number, timeout=SECONDS, channel=channel)["content"]
 
     def close(self):
         self.client.stop_channels()

@@ -12,3 +12,14 @@ def test_other_hosts_and_errors_are_counted(window):
     window.until(seen, (["https://example.invalid/x.js"], [True, False]), seconds=20)
     window.errors.clear()
     window.elsewhere.clear()
+
+
+def test_answers_wait_for_what_the_page_has_asked_for(window, lab, files):
+    slow = (
+        "import time, cordviz as cv\n"
+        f"view, done = cv.view_segmentation('{files}/img.nii', '{files}/truth.nii'), []\n"
+        "view.observe(lambda _: (time.sleep(1), done.append(True)), 'cursor')\nview"
+    )
+    window.lab(lab, [slow])
+    window.changes(lambda: window.wheel(100), "view.slice")
+    assert window.value("done") == [True]
