@@ -337,6 +337,15 @@ def test_slabs_of_thin_slices_keep_the_volume(scan):
     np.testing.assert_allclose(again.sum(), data.sum(), rtol=0.02)
 
 
+@pytest.mark.parametrize("n", [1, 5, 19, 24])
+def test_every_thin_slice_counts_in_a_slab_that_lies_at_their_middle(n):
+    heights = np.broadcast_to(np.arange(n, dtype=np.float32), (4, 3, n))
+    slabs, at = inference._slabs(heights, 0.5)
+    assert len(at) == -(-n // 6)
+    np.testing.assert_allclose(slabs, np.broadcast_to(at, slabs.shape))
+    assert at.mean() == pytest.approx((n - 1) / 2, abs=0.2)
+
+
 def test_the_cord_of_an_unseen_person_is_found_with_its_area(scan):
     found, truth = run(scan[0]).get_fdata(), scan[1].get_fdata()
     assert 2 * (found * truth).sum() / (found**2 + truth**2).sum() > 0.93

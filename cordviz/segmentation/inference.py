@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from ..centerline import bounding_box
 from .cleaning import BRAIN_STEM_MM2, LEAST_AREA_MM2, keep_cord, without_brain_stem
-from .detection import DARK, STRIDE, best_path, cordness, make_slabs, values_along
+from .detection import DARK, SLAB_MM, STRIDE, best_path, cordness, make_slabs, values_along
 from .detection import STEP_MM as DETECTION_STEP_MM
 from .network import Network, check_device, load_network
 from .sampling import STEP_MM, cut_patches, fill_rim, paste_patches
@@ -32,7 +32,6 @@ LEAST_CERTAINTY = 0.78  # mean of the better half of the probes: 0.85 and more w
 SURE_CERTAINTY = 0.85  # from here on no other candidate is asked
 MOVED_MM = 4.0  # a patch further off the cord than this is cut again
 ROUNDS = 3  # of cutting again, at most: each follows the cord further
-SLAB_MM = 2.0  # thinner slices are averaged up to this
 ADVICE = (
     "Crop it around the spine if the field of view is large, or point at the cord with "
     "centerline= or seed_mm=."
@@ -108,7 +107,7 @@ def segment_soft(
     network = load_network(Path(weights), check_device(device))
     data, shown = fill_rim(data, spacing)
     slabs, at = _slabs(data, spacing[2])
-    step = spacing * [1, 1, at[1] - at[0] if len(at) > 1 else 1]
+    step = spacing * [1, 1, data.shape[2] / len(at)]
 
     def run(center: np.ndarray, slices: np.ndarray, views: Sequence[dict[str, Any]]) -> np.ndarray:
         found = []
@@ -164,12 +163,12 @@ def segment_soft(
 
 def _slabs(data: np.ndarray, slice_mm: float) -> tuple[np.ndarray, np.ndarray]:
     """Averages of neighbouring thin slices, and where their centres are, in slices."""
-    n = int(np.clip(SLAB_MM / slice_mm + 1e-3, 1, data.shape[2]))
-    first = np.arange(0, data.shape[2] - n + 1, n)
-    if n == 1:
-        return data, first.astype(float)
-    mean = sum(data[..., k : first[-1] + k + 1 : n].astype(np.float32) for k in range(n))
-    return np.asarray(mean) / np.float32(n), first + (n - 1) / 2
+    most, n = max(int(SLAB_MM / slice_mm + 1e-3), 1), data.shape[2]
+    edges = np.linspace(0, n, -(-n // most) + 1).round().astype(int)
+    if most > 1:
+        data = np.add.reduceat(data, edges[:-1], axis=2, dtype=np.float32)
+        data /= np.float32(np.diff(edges))
+    return data, (edges[:-1] + edges[1:] - 1) / 2
 
 
 def _between(slabs: np.ndarray, at: np.ndarray, n: int) -> np.ndarray:
