@@ -485,6 +485,10 @@ BAD = {
     "per level of nothing": (("measure", "mask.nii", "--per", "level"), "--discs or --levels"),
     "per vertebra": (("measure", "mask.nii", "--per", "vertebra"), "not one of"),
     "both": (("measure", "mask.nii", "--discs", "ok.nii", "--levels", "ok.nii"), "not both"),
+    "the mask as its SD": (
+        ("measure", "mask.nii", "--sd", "mask.nii"),
+        "--sd has values up to 1; a standard deviation is at most 0.5",
+    ),
     "missing levels": (("measure", "mask.nii", "--levels", "no.nii"), "no.nii"),
     "other grid": (("measure", "mask.nii", "--levels", "small.nii"), "shape"),
     "demo of nothing": (("demo", "no_T2w.nii"), "no image at no_T2w.nii"),

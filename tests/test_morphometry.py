@@ -145,6 +145,8 @@ def test_the_sd_of_the_area_is_corrected_as_the_area_and_adds_a_column_only_when
     shifted = nib.Nifti1Image(sd.get_fdata(dtype=np.float32), np.diag([1, 1, 1, 1.0]))
     with pytest.raises(ValueError, match="standard deviation"):
         measure_shape(img, sd=shifted)
+    with pytest.raises(ValueError, match="Is this a mask"):
+        measure_shape(img, sd=img)
 
 
 def test_without_correction_the_area_is_that_of_the_slice():
