@@ -105,12 +105,23 @@ def test_measure_options_reach_the_measurement(run, neck):
         ("--no-angle-correction", {"angle_correction": False}),
         ("--normalize-slices", {"normalize_slices": True}),
     ):
-        assert run("measure", mask, option, "-o", "t.csv")[0] == 0
+        assert run("measure", mask, option, "-o", "t.csv", "--force")[0] == 0
         expected = measure_shape(mask, **same_as)["area_mm2"]
         default = measure_shape(mask)["area_mm2"]
         got = pd.read_csv("t.csv")["area_mm2"]
         assert np.allclose(got, expected, equal_nan=True)
         assert not np.allclose(got, default, equal_nan=True)
+
+
+def test_measure_replaces_a_file_that_holds_something_else_only_when_told_to(run, neck):
+    words = "measure", neck / "truth.nii.gz", "-o", "t.csv"
+    Path("t.csv").write_text("mine")
+    code, _, (line,) = run(*words)
+    assert (code, Path("t.csv").read_text()) == (2, "mine")
+    assert "t.csv is there already and holds something else" in line
+    assert "or replace it with --force" in line
+    assert run(*words, "--force")[0] == 0
+    assert run(*words)[0] == 0  # the same again
 
 
 def test_measure_without_levels_says_no_csa(run, neck):
@@ -236,6 +247,15 @@ def test_segment_is_pointed_at_the_cord(run, neck):
     code, _, (line,) = run("segment", image, *PROPSEG, "--seed-mm", -999, 0, 0, "-o", "m.nii.gz")
     assert code == 2
     assert "--seed-mm (-999.0, 0.0, 0.0) lies outside" in line
+
+
+def test_segment_reads_an_image_once_so_that_nibabel_complains_once(run, neck, caplog):
+    img = nib.load(neck / "sub-1_T2w.nii.gz")
+    content = bytearray(nib.Nifti1Image(img.get_fdata(dtype=np.float32), img.affine).to_bytes())
+    content[80:84] = np.float32(-img.header["pixdim"][1]).tobytes()
+    Path("odd.nii").write_bytes(content)
+    assert run("segment", "odd.nii", *PROPSEG, "-o", "m.nii")[0] == 0
+    assert ["pixdim" in record.message for record in caplog.records] == [True]
 
 
 def test_a_tilde_is_the_users_folder(run, neck, tmp_path, monkeypatch):
@@ -489,6 +509,7 @@ BAD = {
         ("measure", "mask.nii", "--sd", "mask.nii"),
         "--sd has values up to 1; a standard deviation is at most 0.5",
     ),
+    "no such device": (("segment", "ok.nii", "--device", "abacus"), "'cuda'; got 'abacus'"),
     "missing levels": (("measure", "mask.nii", "--levels", "no.nii"), "no.nii"),
     "other grid": (("measure", "mask.nii", "--levels", "small.nii"), "shape"),
     "demo of nothing": (("demo", "no_T2w.nii"), "no image at no_T2w.nii"),
