@@ -387,7 +387,8 @@ def test_compare_says_how_many_measurements_failed(run, masks, quick):
     assert err == ["1 of 2 measurements failed: see out/study.csv"]
     code, _, err = run("compare", *masks, "--methods", "masks", "--contrasts", "T2w")
     assert code == 2
-    assert err == ["cordviz: error: 1 of 1 measurements failed: see out/study.csv"]
+    (line,) = err
+    assert "1 of 1 measurements failed: see out/study.csv. The first: The mask of 'masks' " in line
 
 
 def test_compare_without_levels_names_the_options_and_leaves_no_folder(run, masks):
