@@ -532,6 +532,7 @@ BAD = {
         ("compare", "--simulated", "1", "--methods", "masks", "-o", "out"),
         "masks need a FOLDER",
     ),
+    "demo over a table": (("demo", "ok.nii", "-o", "."), "ok_shape.csv is there already, and no"),
     "demo into a file": (("demo", "-o", "ok.nii"), "is a file"),
 }
 
@@ -558,6 +559,7 @@ def test_bad_input_gets_code_2_one_line_and_nothing_written(case, run):
     for name in ("text.nii", "scan.dcm"):
         Path(name).write_text("no image")
     Path("folder").mkdir()
+    Path("ok_shape.csv").write_text("mine")
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
     args, says = BAD[case]
     code, out, err = run(*args)

@@ -209,8 +209,14 @@ def demo(
         img, known = load_image(image, reduce=volume(reduce), bvals=bvals), None
         name = title = stem_of(image)
     mask_file = output / f"{name}_label-SC_softseg.nii.gz"
+    table_file = output / f"{name}_shape.csv"
     if not force:
         check_not_lost(mask_file, method=method)
+        if table_file.exists() and not mask_file.exists():
+            raise ValueError(
+                f"{table_file} is there already, and no mask beside it says that demo wrote it. "
+                "Choose another folder, or replace it with --force."
+            )
     told = contrast or name
     contrast = None if method == "agnostic" else closest_contrast(told)
     seg = segment_cord(
@@ -234,9 +240,7 @@ def demo(
 
     output.mkdir(parents=True, exist_ok=True)
     written = [save_mask(seg, mask_file, overwrite=force)]
-    written.append(
-        write_file(output / f"{name}_shape.csv", table.to_csv(index=False, float_format=DIGITS))
-    )
+    written.append(write_file(table_file, table.to_csv(index=False, float_format=DIGITS)))
     marks_file = output / f"{name}_label-discs_dlabel.nii.gz"
     if marks is not None and (force or not marks_file.exists()):  # somebody may have corrected it
         with atomic_path(marks_file) as temporary:
