@@ -12,7 +12,7 @@ from .._validation import ROUNDING, check_same_grid
 from ..centerline import (
     Centerline,
     bounding_box,
-    mask_in_las,
+    opened_in_las,
     sct_curve,
     slice_centres,
     smooth_curve,
@@ -109,7 +109,7 @@ def measure_shape(
     import pandas as pd
 
     img = read_image(seg, name="mask")
-    data, affine = mask_in_las(img)
+    data, affine = opened_in_las(img)
     pixel = np.round(voxel_sizes(affine), 6)  # float32 headers: 0.800000012
     slices, centres, weight = slice_centres(data)
     stack = _crop(data, slices, (pixel[0], pixel[1]))
@@ -190,7 +190,7 @@ def _on_grid_of(mask: Nifti1Image, other: ImageLike, name: str) -> tuple[np.ndar
     """Voxels in LAS order of another image of values in [0, 1], and its LAS affine."""
     img = read_image(other, name=name)
     check_same_grid(img, mask, name, "mask")
-    return mask_in_las(img, name=name)
+    return opened_in_las(img, name=name)
 
 
 def _tangents(curve: Centerline, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
