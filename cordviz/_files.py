@@ -28,6 +28,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise FileNotFoundError(f"The folder {folder} does not exist; create it first.")
     if target.is_dir():
         raise ValueError(f"{target} is a folder; give the name of a file to write.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"The folder {folder} cannot be written to; choose another.")
     suffix = "".join(target.suffixes[-2:]) if target.name.endswith(".gz") else target.suffix
     temporary = folder / f".cordviz-{uuid4().hex}{suffix}"
     try:
@@ -35,6 +37,18 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder and those it is in, or say why not."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"The folder {path} cannot be made ({error.strerror}). Choose another; that of the "
+            "cache is named by CORDVIZ_CACHE in the environment."
+        ) from error
+    return path
 
 
 def write_file(path: str | os.PathLike[str], content: str | bytes) -> Path:

@@ -19,7 +19,7 @@ ROUNDING = 1e-4  # of a mask: resampling may undershoot 0 and overshoot 1
 def check_spatial(img: Nifti1Image, name: str = "image") -> None:
     """Refuse an image whose affine does not place its voxels in space."""
     affine = img.affine
-    if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+    if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-12:
         raise ValueError(
             f"The affine of the {name} is singular or not finite, so its voxels have no size or "
             "position in mm. Repair the NIfTI header (sform/qform) first."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from nibabel.affines import apply_affine, voxel_sizes
+from nibabel.nifti1 import Nifti1Image
 
 from ._validation import clean_mask
 from .images import ImageLike, labels_of, on_grid, read_image, reorient
@@ -136,11 +137,15 @@ def fit_centerline(seg: ImageLike) -> Centerline:
 
 
 def mask_in_las(seg: ImageLike, *, name: str = "mask") -> tuple[np.ndarray, np.ndarray]:
-    """Voxels of a checked mask in LAS order and its LAS affine.
+    """Voxels of a mask, checked, in LAS order and its LAS affine."""
+    return opened_in_las(read_image(seg, name=name), name=name)
+
+
+def opened_in_las(img: Nifti1Image, *, name: str = "mask") -> tuple[np.ndarray, np.ndarray]:
+    """The same of a mask that `read_image` has opened, and warned of if it must.
 
     The voxels keep their dtype: a template of 20 million uint8 voxels stays small.
     """
-    img = read_image(seg, name=name)
     las = reorient(on_grid(clean_mask(labels_of(img, name=name), name), img), "LAS")
     return np.asanyarray(las.dataobj), las.affine
 
@@ -228,7 +233,6 @@ def sct_curve(data: np.ndarray, affine: np.ndarray, *, resampled: bool = False) 
     from scipy.interpolate import splev, splrep
 
     if resampled:
-        from nibabel.nifti1 import Nifti1Image
         from nibabel.processing import resample_from_to
 
         img = Nifti1Image(data.astype(float), affine)

@@ -14,7 +14,7 @@ from nibabel.affines import apply_affine
 from .centerline import (
     Centerline,
     bounding_box,
-    mask_in_las,
+    opened_in_las,
     slice_centres,
     smooth_curve,
 )
@@ -79,7 +79,7 @@ def levels_from_discs(
     """
     points = read_discs(discs)
     img = read_image(seg, name="mask")
-    data, affine = mask_in_las(img)
+    data, affine = opened_in_las(img)
     curve = smooth_curve(*slice_centres(data), affine)
     if len(curve.slices) == 1:
         raise ValueError("The mask has one slice only, along which no disc can be placed.")

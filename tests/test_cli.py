@@ -105,12 +105,23 @@ def test_measure_options_reach_the_measurement(run, neck):
         ("--no-angle-correction", {"angle_correction": False}),
         ("--normalize-slices", {"normalize_slices": True}),
     ):
-        assert run("measure", mask, option, "-o", "t.csv")[0] == 0
+        assert run("measure", mask, option, "-o", "t.csv", "--force")[0] == 0
         expected = measure_shape(mask, **same_as)["area_mm2"]
         default = measure_shape(mask)["area_mm2"]
         got = pd.read_csv("t.csv")["area_mm2"]
         assert np.allclose(got, expected, equal_nan=True)
         assert not np.allclose(got, default, equal_nan=True)
+
+
+def test_measure_replaces_a_file_that_holds_something_else_only_when_told_to(run, neck):
+    words = "measure", neck / "truth.nii.gz", "-o", "t.csv"
+    Path("t.csv").write_text("mine")
+    code, _, (line,) = run(*words)
+    assert (code, Path("t.csv").read_text()) == (2, "mine")
+    assert "t.csv is there already and holds something else" in line
+    assert "or replace it with --force" in line
+    assert run(*words, "--force")[0] == 0
+    assert run(*words)[0] == 0  # the same again
 
 
 def test_measure_without_levels_says_no_csa(run, neck):
@@ -236,6 +247,15 @@ def test_segment_is_pointed_at_the_cord(run, neck):
     code, _, (line,) = run("segment", image, *PROPSEG, "--seed-mm", -999, 0, 0, "-o", "m.nii.gz")
     assert code == 2
     assert "--seed-mm (-999.0, 0.0, 0.0) lies outside" in line
+
+
+def test_segment_reads_an_image_once_so_that_nibabel_complains_once(run, neck, caplog):
+    img = nib.load(neck / "sub-1_T2w.nii.gz")
+    content = bytearray(nib.Nifti1Image(img.get_fdata(dtype=np.float32), img.affine).to_bytes())
+    content[80:84] = np.float32(-img.header["pixdim"][1]).tobytes()
+    Path("odd.nii").write_bytes(content)
+    assert run("segment", "odd.nii", *PROPSEG, "-o", "m.nii")[0] == 0
+    assert ["pixdim" in record.message for record in caplog.records] == [True]
 
 
 def test_a_tilde_is_the_users_folder(run, neck, tmp_path, monkeypatch):
@@ -367,7 +387,8 @@ def test_compare_says_how_many_measurements_failed(run, masks, quick):
     assert err == ["1 of 2 measurements failed: see out/study.csv"]
     code, _, err = run("compare", *masks, "--methods", "masks", "--contrasts", "T2w")
     assert code == 2
-    assert err == ["cordviz: error: 1 of 1 measurements failed: see out/study.csv"]
+    (line,) = err
+    assert "1 of 1 measurements failed: see out/study.csv. The first: The mask of 'masks' " in line
 
 
 def test_compare_without_levels_names_the_options_and_leaves_no_folder(run, masks):
@@ -485,6 +506,11 @@ BAD = {
     "per level of nothing": (("measure", "mask.nii", "--per", "level"), "--discs or --levels"),
     "per vertebra": (("measure", "mask.nii", "--per", "vertebra"), "not one of"),
     "both": (("measure", "mask.nii", "--discs", "ok.nii", "--levels", "ok.nii"), "not both"),
+    "the mask as its SD": (
+        ("measure", "mask.nii", "--sd", "mask.nii"),
+        "--sd has values up to 1; a standard deviation is at most 0.5",
+    ),
+    "no such device": (("segment", "ok.nii", "--device", "abacus"), "'cuda'; got 'abacus'"),
     "missing levels": (("measure", "mask.nii", "--levels", "no.nii"), "no.nii"),
     "other grid": (("measure", "mask.nii", "--levels", "small.nii"), "shape"),
     "demo of nothing": (("demo", "no_T2w.nii"), "no image at no_T2w.nii"),
@@ -506,6 +532,7 @@ BAD = {
         ("compare", "--simulated", "1", "--methods", "masks", "-o", "out"),
         "masks need a FOLDER",
     ),
+    "demo over a table": (("demo", "ok.nii", "-o", "."), "ok_shape.csv is there already, and no"),
     "demo into a file": (("demo", "-o", "ok.nii"), "is a file"),
 }
 
@@ -532,6 +559,7 @@ def test_bad_input_gets_code_2_one_line_and_nothing_written(case, run):
     for name in ("text.nii", "scan.dcm"):
         Path(name).write_text("no image")
     Path("folder").mkdir()
+    Path("ok_shape.csv").write_text("mine")
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
     args, says = BAD[case]
     code, out, err = run(*args)

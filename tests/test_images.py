@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import os
 
 import nibabel as nib
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
 from cordviz import load_image, measure_shape, save_mask, save_sct_csv
-from cordviz._files import atomic_path, write_file
+from cordviz._files import atomic_path, make_folder, write_file
 from cordviz._validation import check_same_grid, check_threshold
 from cordviz.images import (
     load_mask,
@@ -303,6 +304,12 @@ def test_an_affine_without_space_is_refused(bad, numbers):
         load_image(img)
 
 
+@pytest.mark.parametrize("size", [5e-4, 500])
+def test_a_header_in_another_unit_is_refused(size, numbers):
+    with pytest.raises(ValueError, match="Is the header in µm or m"):
+        load_image(nib.Nifti1Image(numbers, np.diag([size, size, size, 1])))
+
+
 def test_colour_and_complex_voxels_are_refused():
     rgb = np.zeros((3, 4, 5), [("R", "u1"), ("G", "u1"), ("B", "u1")])
     for data in (rgb, np.ones((3, 4, 5), np.complex64)):
@@ -452,10 +459,16 @@ def test_a_failing_write_leaves_the_old_file_and_no_litter(tmp_path):
     assert list(tmp_path.glob(".cordviz-*")) == []
 
 
-def test_a_write_into_nowhere_says_so(tmp_path):
+def test_a_write_into_nowhere_says_so(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="create it first"), atomic_path(tmp_path / "a/b"):
         pass
     with pytest.raises(ValueError, match="is a folder"), atomic_path(tmp_path):
+        pass
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"cannot be made .*CORDVIZ_CACHE"):
+        make_folder(tmp_path / "file" / "cache")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # nothing is closed to root
+    with pytest.raises(ValueError, match="cannot be written to"), atomic_path(tmp_path / "a"):
         pass
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from cordviz.centerline import fit_centerline
+from cordviz.levels import levels_from_discs
 from cordviz.morphometry import aggregate_shape, mean_csa, measure_shape, save_sct_csv
 from cordviz.morphometry.slice_shape import Stack, measure_sct, measure_true
 
@@ -145,6 +146,8 @@ def test_the_sd_of_the_area_is_corrected_as_the_area_and_adds_a_column_only_when
     shifted = nib.Nifti1Image(sd.get_fdata(dtype=np.float32), np.diag([1, 1, 1, 1.0]))
     with pytest.raises(ValueError, match="standard deviation"):
         measure_shape(img, sd=shifted)
+    with pytest.raises(ValueError, match="Is this a mask"):
+        measure_shape(img, sd=img)
 
 
 def test_without_correction_the_area_is_that_of_the_slice():
@@ -607,3 +610,13 @@ def test_what_is_zero_but_for_rounding_is_no_cord():
 def test_levels_that_are_no_numbers_are_refused(bad):
     with pytest.raises(ValueError, match="whole numbers"):
         mean_csa(measure_shape(image(box())), levels=bad)
+
+
+def test_a_doubtful_header_is_warned_of_once():
+    img, *_ = phantom((0.5, 0.5, 2.0))
+    img.affine[0, 1] = 0.1
+    middle = img.affine @ [*(n // 2 for n in img.shape), 1]
+    for work in (measure_shape, lambda mask: levels_from_discs({3: middle[:3]}, mask)):
+        with pytest.warns(UserWarning, match="sheared") as caught:
+            work(img)
+        assert sum("sheared" in str(one.message) for one in caught) == 1

@@ -368,6 +368,18 @@ def test_impossible_grids_are_refused(subject, options):
         subject.acquire("T2star", **options)
 
 
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [({"mt": "no"}, "expected mt True or False, got 'no'"),
+     ({"noise": "no"}, "expected noise True or False, got 'no'"),
+     ({"te_ms": "long"}, "expected te_ms as a number, got 'long'"),
+     ({"voxel_mm": (1, "1")}, r"expected voxel_mm \(RL, AP\) in mm, got \(1, '1'\)")],
+)  # fmt: skip
+def test_words_in_place_of_switches_and_numbers_are_refused(subject, option, says):
+    with pytest.raises((TypeError, ValueError), match=says):
+        subject.acquire("T2star", **option, **SMALL)
+
+
 @pytest.mark.parametrize(("shape", "voxel"), [((40, 1), 1), ((1, 40), 1), ((40, 40), 30)])
 def test_grids_too_coarse_or_too_narrow_are_refused(subject, shape, voxel):
     grid = nib.Nifti1Image(np.ones((*shape, 4), np.uint8), np.diag([1, voxel, 5, 1]))

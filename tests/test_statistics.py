@@ -384,6 +384,8 @@ def test_scans_of_one_person_are_told_from_people():
     wide = people(4)
     wide.index = ["sub-01_ses-1", "sub-01_ses-2", "sub-01_ses-2_run-2", "sub-02"]
     assert "scans of 2 people" in cv.summarize_variability(study_of(wide)).text
+    wide.index = ["sub-01Ses1", "sub-01Ses2", "sub-01Ses2_run-2", "sub-02"]
+    assert "scans of 2 people" in cv.summarize_variability(study_of(wide)).text
     assert "scans of" not in cv.summarize_variability(study_of(people(4))).text
 
 

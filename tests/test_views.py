@@ -358,6 +358,16 @@ def test_saved_labels_are_one_voxel_each_on_the_images_grid(neck, tmp_path):
     np.testing.assert_allclose(world[:3], view.discs[3], atol=1e-3)
 
 
+def test_saved_labels_replace_labels_and_nothing_else(neck, tmp_path):
+    view, target = label_discs(neck[0], discs=DISCS_MM), tmp_path / "discs.nii.gz"
+    view.save_labels(view.save_labels(target))
+    nib.save(neck[1], target)
+    before = target.read_bytes()
+    with pytest.raises(ValueError, match="is there already and holds no discs"):
+        view.save_labels(target)
+    assert target.read_bytes() == before
+
+
 def test_labels_are_saved_in_the_users_folder(neck, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert label_discs(neck[0], discs=DISCS_MM).save_labels("~/d.nii.gz").exists()

@@ -42,6 +42,8 @@ def check_name(name: str) -> None:
         raise ValueError("DICOM is not read here; convert the series to NIfTI first (dcm2niix).")
     if not name.lower().endswith((".nii", ".nii.gz")):
         raise ValueError("expected a NIfTI file, .nii or .nii.gz.")
+    if re.search(r"(gm|wm|csf|lesion)seg|label-(gm|wm|csf|lesion)", name.lower()):
+        raise ValueError("by its name no mask of the whole cord, which is what is measured here.")
 
 
 def read_upload(name: str, content: bytes) -> Upload:
@@ -115,7 +117,7 @@ def role_of(name: str) -> str:
     stem = name.lower()
     if "disc" in stem:
         return "discs"
-    if "level" in stem:
+    if re.search(r"level|seg(-manual)?_labeled", stem):  # as SCT writes them
         return "levels"
     return "mask" if re.search(r"seg|mask|label-sc", stem) else "image"
 

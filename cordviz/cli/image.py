@@ -57,6 +57,7 @@ FORCE = click.option(
 @CENTERLINE
 @click.option("-o", "--output", type=FILE, help="Default: a name beside the image.")
 @click.option("--sd", type=FILE, help="Also write each voxel's standard deviation, for measure.")
+@click.option("--device", default="auto", show_default=True, help="Of torch: cpu, cuda …")
 @FORCE
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def segment(
@@ -70,13 +71,14 @@ def segment(
     centerline: Path | None,
     output: Path | None,
     sd: Path | None,
+    device: str,
     force: bool,
     quiet: bool,
 ) -> None:
     """Segment the cord of IMAGE (NIfTI) into a mask, with a JSON sidecar saying how."""
     from ..segmentation import segment_cord
 
-    read_image(image)  # what is no image is refused before any work
+    source = read_image(image)  # what is no image is refused before any work
     suffix = "_label-SC_softseg" if threshold is None else "_seg"
     output = output or image.with_name(f"{stem_of(image)}{suffix}.nii.gz")
     files = {"-o": output} if sd is None else {"-o": output, "--sd": sd}
@@ -86,14 +88,12 @@ def segment(
             check_not_lost(file, method=method, quantity=SD if option == "--sd" else None)
     if sd is not None and len({(f.parent.resolve(), stem_of(f)) for f in files.values()}) == 1:
         raise ValueError(f"--sd {sd} would replace the mask; choose another name.")
-    # a path where one will do: the sidecar then names the file
-    source: Any = image
     if reduce is not None or bvals is not None:
-        source = load_image(image, reduce=volume(reduce), bvals=bvals)
+        source = load_image(source, reduce=volume(reduce), bvals=bvals)
     more: dict[str, Any] = {"uncertainty": sd is not None}  # a mask, or a pair
     seg = segment_cord(
         source, method=method, contrast=contrast, threshold=threshold, centerline=centerline,
-        seed_mm=seed_mm, progress=not quiet and sys.stderr.isatty(), **more,
+        seed_mm=seed_mm, device=device, progress=not quiet and sys.stderr.isatty(), **more,
     )  # fmt: skip
     for mask, file in zip([seg] if sd is None else seg, files.values(), strict=True):
         click.echo(str(save_mask(mask, file, overwrite=force)))
@@ -108,6 +108,7 @@ def segment(
 @click.option("--no-angle-correction", is_flag=True, help="Areas as cut, even of a tilted cord.")
 @click.option("--normalize-slices", is_flag=True, help="SCT's arithmetic, for parity.")
 @click.option("-o", "--output", type=FILE, help="CSV to write. Default: standard output.")
+@click.option("--force", is_flag=True, help="Replace a CSV that holds something else.")
 def measure(
     mask: Path,
     discs: Path | None,
@@ -117,6 +118,7 @@ def measure(
     no_angle_correction: bool,
     normalize_slices: bool,
     output: Path | None,
+    force: bool,
 ) -> None:
     """Measure the shape of MASK per slice or per level, and CSA at C2–C3 if levels are known."""
     from ..morphometry import aggregate_shape, measure_shape
@@ -143,6 +145,11 @@ def measure(
     )
     if output is None:
         click.echo(csv, nl=False)
+    elif output.is_file() and output.read_bytes() != csv.encode() and not force:
+        raise ValueError(
+            f"{output} is there already and holds something else. Choose another name, or replace "
+            "it with --force."
+        )
     else:
         write_file(output, csv)
     csa = csa_c2c3(table)
@@ -185,7 +192,6 @@ def demo(
     from ..segmentation import segment_cord
 
     check_folder(output)
-    source: Any = image
     truth, marks = None, None
     notes: list[str] = []
     if image is None:
@@ -198,19 +204,23 @@ def demo(
         subject = simulate_subject(seed=0)
         img, _ = subject.acquire("T2w")
         known, truth = subject.levels(img), subject.mean_csa_mm2((2, 3))
-        source, name, title = img, "T2w", "Simulated T2w"
+        name, title = "T2w", "Simulated T2w"
     else:
         img, known = load_image(image, reduce=volume(reduce), bvals=bvals), None
-        if reduce is not None:
-            source = img
         name = title = stem_of(image)
     mask_file = output / f"{name}_label-SC_softseg.nii.gz"
+    table_file = output / f"{name}_shape.csv"
     if not force:
         check_not_lost(mask_file, method=method)
+        if table_file.exists() and not mask_file.exists():
+            raise ValueError(
+                f"{table_file} is there already, and no mask beside it says that demo wrote it. "
+                "Choose another folder, or replace it with --force."
+            )
     told = contrast or name
     contrast = None if method == "agnostic" else closest_contrast(told)
     seg = segment_cord(
-        source, method=method, contrast=contrast, centerline=centerline, seed_mm=seed_mm,
+        img, method=method, contrast=contrast, centerline=centerline, seed_mm=seed_mm,
         progress=not quiet and sys.stderr.isatty(),
     )  # fmt: skip
     if image is not None and discs is None:
@@ -230,9 +240,7 @@ def demo(
 
     output.mkdir(parents=True, exist_ok=True)
     written = [save_mask(seg, mask_file, overwrite=force)]
-    written.append(
-        write_file(output / f"{name}_shape.csv", table.to_csv(index=False, float_format=DIGITS))
-    )
+    written.append(write_file(table_file, table.to_csv(index=False, float_format=DIGITS)))
     marks_file = output / f"{name}_label-discs_dlabel.nii.gz"
     if marks is not None and (force or not marks_file.exists()):  # somebody may have corrected it
         with atomic_path(marks_file) as temporary:

@@ -114,7 +114,7 @@ def compare(
     failed, note = rows["error"] != "", rows["note"]
     counted = f"{failed.sum()} of {len(failed)} measurements failed: see {study}"
     if failed.all():
-        raise click.ClickException(counted)
+        raise click.ClickException(f"{counted}. The first: {rows['error'].iloc[0]}")
     if failed.any():
         click.echo(counted, err=True)
     if count := int(((note != "") & ~note.str.startswith(FOUND)).sum()):

@@ -25,6 +25,11 @@ PHRASES = (
     (" or {3: (x, y, z), 4: …} in mm", "--all-slices", ""),
     (" at_least=0 returns the best guess, to look at.", "--all-slices", ""),
     ("replace it with overwrite=True", "--force", "replace it with --force"),
+    (
+        "the second image of segment_cord(…, uncertainty=True)",
+        "--no-angle-correction",
+        "what segment --sd wrote",
+    ),
     ("pass angle_correction=False", "--no-angle-correction", "give --no-angle-correction"),
     (
         "Pass centerline=, or angle_correction=False",

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .._files import at_home
+from .._files import at_home, make_folder
 
 #: Addresses of each data set, tried in order; {key} is a file's name in a git-annex store.
 MIRRORS = {
@@ -147,9 +147,8 @@ def _download(dataset: str, entry: Entry, target: Path, received: Received) -> N
     """Download one file unless another process has done it meanwhile."""
     from filelock import FileLock
 
-    waiting_room = cache_dir() / ".partial"
-    waiting_room.mkdir(parents=True, exist_ok=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    waiting_room = make_folder(cache_dir() / ".partial")
+    make_folder(target.parent)
     name = entry.hash.replace(":", "-")
     part, problems = waiting_room / name, []
     with FileLock(waiting_room / f"{name[-2:]}.lock"):  # at most 256 lock files stay behind

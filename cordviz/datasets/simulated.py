@@ -10,7 +10,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from .._files import at_home, atomic_path
+from .._files import at_home, atomic_path, make_folder
 from ..simulation import Subject, simulate_subject
 from ._download import cache_dir
 
@@ -198,7 +198,7 @@ class StudySubject(Mapping[str, nib.Nifti1Image]):
         image_path, truth_path = self._files(contrast)
         if not (image_path.exists() and truth_path.exists()):
             image, truth = self.subject.acquire(contrast, fov=self._fov)
-            image_path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(image_path.parent)
             # white matter is near 300: whole numbers lose nothing against the noise
             _save(image, image_path, 1.0)
             _save(truth, truth_path, 1 / 1024)

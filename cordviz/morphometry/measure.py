@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from nibabel.affines import voxel_sizes
 
-from .._validation import check_same_grid
+from .._validation import ROUNDING, check_same_grid
 from ..centerline import (
     Centerline,
     bounding_box,
-    mask_in_las,
+    opened_in_las,
     sct_curve,
     slice_centres,
     smooth_curve,
@@ -74,7 +74,7 @@ def measure_shape(
     ------
     FileNotFoundError, TypeError, ValueError
         Mask missing, empty, negative, NaN or above 1; levels, sd or centreline on another grid;
-        centreline shorter than the mask.
+        sd above 0.5, as a mask is; centreline shorter than the mask.
 
     Warns
     -----
@@ -109,7 +109,7 @@ def measure_shape(
     import pandas as pd
 
     img = read_image(seg, name="mask")
-    data, affine = mask_in_las(img)
+    data, affine = opened_in_las(img)
     pixel = np.round(voxel_sizes(affine), 6)  # float32 headers: 0.800000012
     slices, centres, weight = slice_centres(data)
     stack = _crop(data, slices, (pixel[0], pixel[1]))
@@ -149,7 +149,13 @@ def measure_shape(
         **shape,
     }
     if sd is not None:
-        sums = _on_grid_of(img, sd, "standard deviation")[0][..., slices].sum(axis=(0, 1))
+        spread = _on_grid_of(img, sd, "standard deviation")[0]
+        if (highest := spread.max()) > 0.5 + ROUNDING:
+            raise ValueError(
+                f"sd= has values up to {highest:g}; a standard deviation is at most 0.5. Is this a "
+                "mask? Give the second image of segment_cord(…, uncertainty=True)."
+            )
+        sums = spread[..., slices].sum(axis=(0, 1))
         result["area_sd_mm2"] = sums * pixel[0] * pixel[1] * tangent[:, 2]
     for name, values in result.items():
         table.loc[slices, name] = values
@@ -184,7 +190,7 @@ def _on_grid_of(mask: Nifti1Image, other: ImageLike, name: str) -> tuple[np.ndar
     """Voxels in LAS order of another image of values in [0, 1], and its LAS affine."""
     img = read_image(other, name=name)
     check_same_grid(img, mask, name, "mask")
-    return mask_in_las(img, name=name)
+    return opened_in_las(img, name=name)
 
 
 def _tangents(curve: Centerline, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

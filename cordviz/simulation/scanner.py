@@ -13,7 +13,7 @@ from .acquisition import Effects, receive, signal_rows
 from .anatomy import Anatomy
 from .layers import Array
 from .sampling import Grid, Neck, Slab
-from .sequences import Sequence, make_sequence
+from .sequences import Sequence, check_type, make_sequence
 from .tissues import TissueValues
 
 _FULL_FOV = {"mprage": (192.0, 256.0, 256.0), "tse": (64.0, 256.0, 256.0)}
@@ -29,7 +29,9 @@ def split_options(contrast: str, options: dict[str, Any]) -> tuple[Sequence, Eff
             "single ones have switches of their own, e.g. noise=False"
         )
     effects = Effects.all_set_to(bool(every))
-    switches = {k: bool(options.pop(k)) for k in list(options) if k in _EFFECTS}
+    for name in (wanted := _EFFECTS & set(options)):
+        check_type(name, options[name], True)
+    switches = {name: bool(options.pop(name)) for name in wanted}
     changes = {k: options.pop(k) for k in list(options) if k in Sequence.__dataclass_fields__}
     if "thickness_mm" in changes and "spacing_mm" not in changes:
         changes["spacing_mm"] = changes["thickness_mm"]

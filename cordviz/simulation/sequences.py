@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sized
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -70,16 +71,28 @@ PRESETS: dict[str, Sequence] = {
 
 def make_sequence(contrast: str, **changes: Any) -> Sequence:
     """Return the preset of a contrast with some fields of `Sequence` changed, checked."""
-    if contrast not in PRESETS:
+    if contrast not in tuple(PRESETS):
         raise ValueError(
             f"expected a contrast among {', '.join(PRESETS)}, got {contrast!r}; "
             "choose one and change its parameters"
         )
     seq = replace(PRESETS[contrast], **{k: v for k, v in changes.items() if v is not None})
-    if not isinstance(seq.voxel_mm, Sized) or len(seq.voxel_mm) != 2:
+    for name, value in vars(seq).items():
+        check_type(name, value, getattr(PRESETS[contrast], name))
+    size = seq.voxel_mm if isinstance(seq.voxel_mm, Sized) else ()
+    if len(size) != 2 or not all(isinstance(mm, Real) for mm in size):
         raise ValueError(f"expected voxel_mm (RL, AP) in mm, got {seq.voxel_mm}; e.g. (0.8, 0.8)")
     _check_sequence(seq)
     return seq
+
+
+def check_type(name: str, value: Any, like: Any) -> None:
+    """Refuse a word where a switch or a number is due."""
+    number = isinstance(value, (Real, np.bool_))
+    if isinstance(like, bool) and not (number and value in (0, 1)):
+        raise TypeError(f"expected {name} True or False, got {value!r}")
+    if isinstance(like, (int, float)) and not number:
+        raise TypeError(f"expected {name} as a number, got {value!r}")
 
 
 def _check_sequence(seq: Sequence) -> None:

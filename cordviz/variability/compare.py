@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._files import at_home
+from .._files import at_home, make_folder
 from .._validation import check_choice
 from ..contrasts import closest_contrast
 from ..datasets import cache_dir
@@ -239,6 +239,4 @@ def _methods(methods: Any, items: list[Item]) -> list[str]:
 def _cache_folder(cache: bool | str | os.PathLike[str]) -> Path | None:
     if cache is False:
         return None
-    folder = cache_dir() / "compare" if cache is True else at_home(cache)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return make_folder(cache_dir() / "compare" if cache is True else at_home(cache))

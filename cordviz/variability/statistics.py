@@ -32,8 +32,8 @@ def people_for(d: float, power: float, alpha: float, design: str) -> float:
     return float(np.ceil(test.solve_power(min(d, 5.0), alpha=alpha, power=power)))
 
 
-#: What the names of `load_sessions` add for another session or run of a person.
-_AGAIN = r"(_ses-[^_]+)?(_run-\d+)?$"
+#: What names of sessions have for another session (gm_challenge: Ses2) or run of a person.
+_AGAIN = r"(_ses-[^_]+|Ses\d+)?(_run-\d+)?$"
 
 
 def complete_cases(

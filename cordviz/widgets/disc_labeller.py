@@ -90,12 +90,22 @@ class DiscLabeller(SliceViewer):
         return restore(labels, self._grid, "LAS")
 
     def save_labels(self, path: str | os.PathLike[str]) -> Path:
-        """Save `label_image` as NIfTI; by custom of the field ``…_label-discs_dlabel.nii.gz``."""
+        """Save `label_image` as NIfTI; by custom of the field ``…_label-discs_dlabel.nii.gz``.
+
+        A file that is there is replaced if it holds discs, too.
+        """
         target = at_home(path)
         if not target.name.endswith((".nii", ".nii.gz")):
             raise ValueError(f"Labels are saved as .nii or .nii.gz, got {target.name!r}.")
         if not self._marks:
             raise ValueError("There is no disc yet: click some, or set discs.")
+        if target.exists():
+            try:
+                read_discs(target)
+            except ValueError as error:
+                raise ValueError(
+                    f"{target} is there already and holds no discs; choose another name."
+                ) from error
         with atomic_path(target) as file:
             nib.save(self.label_image(), file)
         return target
