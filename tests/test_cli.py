@@ -105,7 +105,7 @@ def test_measure_options_reach_the_measurement(run, neck):
         ("--no-angle-correction", {"angle_correction": False}),
         ("--normalize-slices", {"normalize_slices": True}),
     ):
-        assert run("measure", mask, option, "-o", "t.csv", "--force")[0] == 0
+        assert run("measure", mask, option, "-o", "t.csv")[0] == 0
         expected = measure_shape(mask, **same_as)["area_mm2"]
         default = measure_shape(mask)["area_mm2"]
         got = pd.read_csv("t.csv")["area_mm2"]
@@ -113,15 +113,16 @@ def test_measure_options_reach_the_measurement(run, neck):
         assert not np.allclose(got, default, equal_nan=True)
 
 
-def test_measure_replaces_a_file_that_holds_something_else_only_when_told_to(run, neck):
+def test_measure_replaces_its_own_table_and_another_file_only_when_told_to(run, neck):
     words = "measure", neck / "truth.nii.gz", "-o", "t.csv"
-    Path("t.csv").write_text("mine")
+    assert [run(*words)[0] for _ in range(2)] == [0, 0]
+    mine = Path("t.csv").read_text().replace("\n", ",checked by me\n")
+    Path("t.csv").write_text(mine)
     code, _, (line,) = run(*words)
-    assert (code, Path("t.csv").read_text()) == (2, "mine")
-    assert "t.csv is there already and holds something else" in line
-    assert "or replace it with --force" in line
+    assert (code, Path("t.csv").read_text()) == (2, mine)
+    assert "t.csv is there already, with other columns" in line
     assert run(*words, "--force")[0] == 0
-    assert run(*words)[0] == 0  # the same again
+    assert Path("t.csv").read_text() != mine
 
 
 def test_measure_without_levels_says_no_csa(run, neck):
@@ -508,7 +509,7 @@ BAD = {
     "both": (("measure", "mask.nii", "--discs", "ok.nii", "--levels", "ok.nii"), "not both"),
     "the mask as its SD": (
         ("measure", "mask.nii", "--sd", "mask.nii"),
-        "--sd has values up to 1; a standard deviation is at most 0.5",
+        "--sd has values up to 1; a standard deviation is at most 0.71",
     ),
     "no such device": (("segment", "ok.nii", "--device", "abacus"), "'cuda'; got 'abacus'"),
     "missing levels": (("measure", "mask.nii", "--levels", "no.nii"), "no.nii"),

@@ -85,6 +85,17 @@ def check_output(output: Path, suffixes: tuple[str, ...], source: Path, option: 
         raise ValueError(f"{option} {output} would replace the input; choose another name.")
 
 
+def check_table(file: Path, csv: str, force: bool) -> None:
+    """Refuse to replace what is no table of the same columns."""
+    if not force and file.is_file():
+        columns = file.read_bytes().partition(b"\n")[0]
+        if columns.strip() != csv.partition("\n")[0].encode():
+            raise ValueError(
+                f"{file} is there already, with other columns. Choose another name, or replace it "
+                "with --force."
+            )
+
+
 def check_folder(folder: Path, option: str = "-o") -> None:
     """Refuse a folder that cannot be made or written to before any work is done."""
     there = next(path for path in (folder, *folder.parents) if os.path.exists(path))

@@ -20,6 +20,7 @@ from .files import (
     THERE,
     check_folder,
     check_output,
+    check_table,
     csa_c2c3,
     levels_found,
     volume,
@@ -108,7 +109,7 @@ def segment(
 @click.option("--no-angle-correction", is_flag=True, help="Areas as cut, even of a tilted cord.")
 @click.option("--normalize-slices", is_flag=True, help="SCT's arithmetic, for parity.")
 @click.option("-o", "--output", type=FILE, help="CSV to write. Default: standard output.")
-@click.option("--force", is_flag=True, help="Replace a CSV that holds something else.")
+@click.option("--force", is_flag=True, help="Replace a file with other columns.")
 def measure(
     mask: Path,
     discs: Path | None,
@@ -145,12 +146,8 @@ def measure(
     )
     if output is None:
         click.echo(csv, nl=False)
-    elif output.is_file() and output.read_bytes() != csv.encode() and not force:
-        raise ValueError(
-            f"{output} is there already and holds something else. Choose another name, or replace "
-            "it with --force."
-        )
     else:
+        check_table(output, csv, force)
         write_file(output, csv)
     csa = csa_c2c3(table)
     if csa is not None:

@@ -74,7 +74,7 @@ def measure_shape(
     ------
     FileNotFoundError, TypeError, ValueError
         Mask missing, empty, negative, NaN or above 1; levels, sd or centreline on another grid;
-        sd above 0.5, as a mask is; centreline shorter than the mask.
+        sd above 0.71, as a mask is; centreline shorter than the mask.
 
     Warns
     -----
@@ -150,10 +150,10 @@ def measure_shape(
     }
     if sd is not None:
         spread = _on_grid_of(img, sd, "standard deviation")[0]
-        if (highest := spread.max()) > 0.5 + ROUNDING:
+        if (highest := spread.max()) > 0.5**0.5 + ROUNDING:  # even that of a 0 and a 1
             raise ValueError(
-                f"sd= has values up to {highest:g}; a standard deviation is at most 0.5. Is this a "
-                "mask? Give the second image of segment_cord(…, uncertainty=True)."
+                f"sd= has values up to {highest:g}; a standard deviation is at most 0.71. Is this "
+                "a mask? Give the second image of segment_cord(…, uncertainty=True)."
             )
         sums = spread[..., slices].sum(axis=(0, 1))
         result["area_sd_mm2"] = sums * pixel[0] * pixel[1] * tangent[:, 2]
