@@ -308,6 +308,7 @@ def test_methods_and_contrasts_keep_their_colours_and_others_take_what_is_left()
     mine = cycled(["mine", "agnostic", "yours"])
     assert mine["agnostic"] == every["agnostic"]
     assert len(set(mine.values())) == 3
+    assert cycled(["mine", "truth"])["mine"] != every["propseg"]  # orange on yellow
 
 
 def test_norms_can_be_left_out_and_end_at_t1():
