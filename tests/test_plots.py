@@ -308,6 +308,7 @@ def test_methods_and_contrasts_keep_their_colours_and_others_take_what_is_left()
     mine = cycled(["mine", "agnostic", "yours"])
     assert mine["agnostic"] == every["agnostic"]
     assert len(set(mine.values())) == 3
+    assert cycled(["mine", "truth"])["mine"] != every["propseg"]  # orange on yellow
 
 
 def test_norms_can_be_left_out_and_end_at_t1():
@@ -382,3 +383,13 @@ def test_a_method_has_one_colour_and_a_mm_one_length_in_all_tiles(neck):
         for axis in (layout.xaxis1, layout.xaxis2)
     ]
     assert px_per_mm[0] == pytest.approx(px_per_mm[1])
+
+
+def test_tiles_have_one_size_whatever_the_voxels(neck):
+    image, mask, _ = neck
+    other = nib.Nifti1Image(mask.get_fdata(dtype="f4"), image.affine @ np.diag([1.3, 1.3, 1, 1]))
+    masks = {"T1w": mask, "T2w": other}
+    layout = plot_contrasts(masks, masks).layout
+    for one, two in ((layout.xaxis1, layout.xaxis2), (layout.yaxis1, layout.yaxis2)):
+        assert sorted(one.range) == pytest.approx(sorted(two.range))
+        assert np.diff(one.domain) == pytest.approx(np.diff(two.domain))

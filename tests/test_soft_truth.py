@@ -297,6 +297,13 @@ def test_the_figure_shows_every_step_of_every_contrast(result):
     assert "T2*w" in words
 
 
+def test_an_outline_has_one_colour_and_a_mm_one_length_in_every_row_of_the_figure(result):
+    fig = plot_soft_truth(result)
+    lines = {(line.name, line.colorscale[0][1]) for line in fig.data if line.type == "contour"}
+    assert len(lines) == len(GRIDS) + 1  # and the soft truth
+    assert len({tuple(fig.layout[f"xaxis{k}"].range) for k in range(1, 3 * len(GRIDS) + 3)}) == 1
+
+
 def test_the_figure_refuses_a_slice_without_soft_truth(result):
     with pytest.raises(ValueError, match="holds no soft truth"):
         plot_soft_truth(result, slice_number=500)

@@ -105,15 +105,15 @@ def plot_contrasts(
         z = heights[name]
         k = view.slices[len(z) // 2 if at_mm is None else int(np.abs(z - at_mm).argmin())]
         shown[name] = view.mosaic([int(k)], 1)
-    scale = tile / max(side for picture in shown.values() for side in picture.size_mm)
+    side = min(side for picture in shown.values() for side in picture.size_mm)  # whole voxels
     colours = cycled(dict.fromkeys(mask for view in views.values() for mask in view.masks))
     named_once: set[str | None] = set()
     for number, (name, picture) in enumerate(shown.items()):
         row, column = divmod(number, per_row)
         left, above = 16 + column * (tile + GAP), top + HEAD + row * (HEAD + tile + GAP)
         start = len(fig.data)
-        x, y = ((tile - side * scale) / 2 for side in picture.size_mm)
-        add_panel(fig, picture, number + 1, (left + x, above + y, scale), colours)
+        corner = (left, above, tile / side)
+        add_panel(fig, picture, number + 1, corner, colours, size_mm=(side, side))
         for line in fig.data[start + 1 :]:
             line.visible = contours
             line.showlegend = legend and line.name not in named_once
@@ -121,6 +121,6 @@ def plot_contrasts(
         heading = {"xanchor": "center", "yanchor": "bottom", "font": {"size": 13}}
         write(fig, f"<b>{shown_name(name)}</b>", on_page(fig, left + tile / 2, above), **heading)
         if number == 0:
-            mark_first_tile(fig, picture.size_mm)
-            scale_bar(fig, (left, bottom - GAP), scale, 10)
+            mark_first_tile(fig, (side, side))
+            scale_bar(fig, (left, bottom - GAP), tile / side, 10)
     return fig

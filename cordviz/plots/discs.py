@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 HALF_MM = 40.0  #: before and behind the cord: vertebral bodies and spinous processes
 GAMMA = 0.6  #: vertebrae are dark next to fluid on T2w
 YELLOW = "#FFD60A"
+#: Around numbers, which lie on bright vertebrae, too.
+OUTLINE = ", ".join(f"{x}px {y}px 1px black" for x in (-1, 1) for y in (-1, 1))
 
 
 def plot_discs(
@@ -100,7 +102,7 @@ def plot_discs(
         marker={"color": YELLOW, "size": 8, "line": {"color": "black", "width": 1}},
         text=[str(k) for k in shown],
         textposition="middle left",
-        textfont={"color": YELLOW, "size": 13, "shadow": "0 0 3px black, 0 0 3px black"},
+        textfont={"color": YELLOW, "size": 13, "shadow": OUTLINE},
         customdata=[disc_name(k) for k in shown],
         hovertemplate="disc %{text}, %{customdata}<extra></extra>",
     )

@@ -64,20 +64,27 @@ def add_panel(
     number: int,
     place: tuple[float, float, float],
     colours: Mapping[str, str] | None = None,
+    *,
+    size_mm: tuple[float, float] | None = None,
 ) -> None:
-    """Put a picture with its contours at (x, y) px from the page's top left, at px per mm."""
-    (left, top, scale), (width, height), (dx, dy) = place, picture.size_mm, picture.pixel_mm
+    """Put a picture with its contours at (x, y) px from the page's top left, at px per mm.
+
+    Of a picture larger than `size_mm` the middle is shown.
+    """
+    (left, top, scale), (dx, dy) = place, picture.pixel_mm
+    width, height = size_mm or picture.size_mm
+    x0, y0 = (width - picture.size_mm[0]) / 2, (height - picture.size_mm[1]) / 2
     axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
-    across = {"x0": dx / 2, "dx": dx}
-    image = {"source": png_uri(picture.grey), "y0": dy / 2, "dy": dy, "hoverinfo": "skip"}
+    across = {"x0": x0 + dx / 2, "dx": dx}
+    image = {"source": png_uri(picture.grey), "y0": y0 + dy / 2, "dy": dy, "hoverinfo": "skip"}
     fig.add_image(**image, **across, **axes)
     if colours is None:
         colours = cycled(picture.masks)
     for name, mask in picture.masks.items():
-        row = height / mask.shape[0]
+        row = picture.size_mm[1] / mask.shape[0]
         fig.add_contour(
             z=mask,
-            y0=row / 2,
+            y0=y0 + row / 2,
             dy=row,
             **across,
             **axes,

@@ -10,7 +10,7 @@ from nibabel.nifti1 import Nifti1Image
 from ..contrasts import shown_name
 from ..images import reorient, voxels
 from .panels import add_panel, blank_page, on_page, scale_bar, write
-from .style import CONTOUR_COLOURS, FAINT, PAGE
+from .style import CONTOUR_COLOURS, FAINT, PAGE, cycled
 from .tiles import CordView, Picture
 from .volume import ONE
 
@@ -119,8 +119,10 @@ class _Steps:
             view = CordView(result.images[name], masks, half_mm=HALF_MM)
             at = float((np.linalg.inv(reorient(result.images[name]).affine) @ [*place, 1])[2])
             tile = view.mosaic([int(view.slices[np.abs(view.slices - at).argmin()])], 1)
-            for kind, into in (("hard", self.hard), ("soft", self.soft)):
-                into[name] = Picture(tile.grey, {kind: tile.masks[kind]}, tile.pixel_mm)
+            self.hard[name] = Picture(tile.grey, {name: tile.masks["hard"]}, tile.pixel_mm)
+            self.soft[name] = Picture(tile.grey, {"soft": tile.masks["soft"]}, tile.pixel_mm)
+        tiles = [self.mean, *self.soft.values()]
+        self.side_mm = min(side for tile in tiles for side in tile.size_mm)  # whole voxels
 
 
 def _draw(steps: _Steps, title: str | None) -> go.Figure:
@@ -132,17 +134,14 @@ def _draw(steps: _Steps, title: str | None) -> go.Figure:
     rows = [top + sum(sizes[:row]) + row * BETWEEN for row in range(4)]
     right = LEFT + count * (tile + GAP) - GAP
     fig = blank_page(right + (16 if count > 3 else 64), rows[-1] + tile + 54, title=title)
-    number = 0
+    number, side = 0, steps.side_mm
+    colours = {**cycled(steps.names), "soft": CONTOUR_COLOURS[0]}
 
-    def put(picture: Picture, left: float, row: int, under: str, colour: int = 0) -> None:
+    def put(picture: Picture, left: float, row: int, under: str) -> None:
         nonlocal number
         number += 1
-        colours = None
-        if len(picture.masks) == 1:
-            one = CONTOUR_COLOURS[colour % len(CONTOUR_COLOURS)]
-            colours = dict.fromkeys(picture.masks, one)
-        scale = sizes[row] / max(picture.size_mm)
-        add_panel(fig, picture, number, (left, rows[row], scale), colours)
+        corner = (left, rows[row], sizes[row] / side)
+        add_panel(fig, picture, number, corner, colours, size_mm=(side, side))
         if "soft" in picture.masks:
             _fill(fig, picture, number)
         below = on_page(fig, left + sizes[row] / 2, rows[row] + sizes[row])
@@ -152,8 +151,8 @@ def _draw(steps: _Steps, title: str | None) -> go.Figure:
         left = LEFT + column * (tile + GAP)
         above = on_page(fig, left + tile / 2, top - 4)
         write(fig, f"<b>{shown_name(name)}</b>", above, yanchor="bottom", xanchor="center")
-        put(steps.hard[name], left, 0, _area(steps.hard[name]), column)
-        put(steps.warped[name], left, 1, _area(steps.warped[name]), column)
+        put(steps.hard[name], left, 0, _area(steps.hard[name]))
+        put(steps.warped[name], left, 1, _area(steps.warped[name]))
         put(steps.soft[name], left, 3, _area(steps.soft[name]))
     centre = (LEFT + right) / 2
     put(steps.together, centre - sizes[2] - GAP / 2, 2, "all outlines")
@@ -175,8 +174,7 @@ def _draw(steps: _Steps, title: str | None) -> go.Figure:
             arrow = on_page(fig, 50, rows[row] - BETWEEN / 2)
             large = {"font": {"size": 20, "color": FAINT}, "xanchor": "center"}
             write(fig, "↓", arrow, yanchor="middle", **large)
-    px_per_mm = tile / max(steps.soft[steps.names[0]].size_mm)
-    scale_bar(fig, (LEFT, rows[-1] + tile + 18), px_per_mm, 10)
+    scale_bar(fig, (LEFT, rows[-1] + tile + 18), tile / side, 10)
     return fig
 
 
@@ -193,9 +191,9 @@ def _area(picture: Picture) -> str:
 
 
 def _fill(fig: go.Figure, picture: Picture, number: int) -> None:
-    """Tint the fraction of cord."""
-    [mask], (dx, dy) = picture.masks.values(), picture.pixel_mm
+    """Tint the fraction of cord, on the grid of the contour drawn last."""
+    [mask], line = picture.masks.values(), fig.data[-1]
     fig.add_heatmap(
-            z=(mask / ONE).round(2), x0=dx / 2, dx=dx, y0=dy / 2, dy=dy, zmin=0, zmax=1,
+            z=(mask / ONE).round(2), x0=line.x0, dx=line.dx, y0=line.y0, dy=line.dy, zmin=0, zmax=1,
             xaxis=f"x{number}", yaxis=f"y{number}", colorscale=TINTS, showscale=False,
             hovertemplate="%{z} cord<extra></extra>")  # fmt: skip

@@ -42,8 +42,11 @@ def cycled(names: Iterable[str], values: Sequence[str] = CONTOUR_COLOURS) -> dic
         place = PLACES.get(name, len(values))
         if place < len(values) and place not in own.values():
             own[name] = place
-    left = cycle([k for k in range(len(values)) if k not in own.values()] or range(len(values)))
-    return {name: values[own[name] if name in own else next(left)] for name in names}
+    left = [k for k in range(len(values)) if k not in own.values()] or list(range(len(values)))
+    if "truth" in own:  # orange and green last: they are near the yellow of the truth
+        left.sort(key=lambda place: place in (0, 2))
+    places = cycle(left)
+    return {name: values[own[name] if name in own else next(places)] for name in names}
 
 
 def signed(value: float, digits: int) -> str:
