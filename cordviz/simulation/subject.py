@@ -9,7 +9,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from ..images import ImageLike, on_grid, read_image, restore
+from ..images import read_image, restore
 from .acquisition import Scan, scan
 from .anatomy import Anatomy
 from .canal import Canal
@@ -20,7 +20,7 @@ from .sampling import Grid, Neck
 from .scanner import SAMPLING, SliceScanner, as_image, place_grid, split_options
 from .surroundings import Surroundings
 from .tissues import draw_tissues
-from .truth import disc_points, label_levels, level_mean, plane_area
+from .truth import Truth
 
 
 def simulate_subject(
@@ -77,7 +77,7 @@ def simulate_subject(
     return Subject(int(seed), options)
 
 
-class Subject:
+class Subject(Truth):
     """A simulated person; made by `simulate_subject`.
 
     Attributes
@@ -109,79 +109,6 @@ class Subject:
         words = [zlib.crc32(str(key).encode()) for key in keys]
         return np.random.default_rng([self.seed, *words])
 
-    # ---- truth --------------------------------------------------------------------------------
-    @property
-    def csa_mm2(self) -> dict[int, float]:
-        """Exact cross-sectional area (CSA) per level, mm²: {1: C1, …, 7: C7, 8: T1}.
-
-        Perpendicular to the centreline and averaged over the arc length of the level, which
-        extends from disc to disc.
-        """
-        return self._per_level(self.anatomy.area)
-
-    @property
-    def diameter_AP_mm(self) -> dict[int, float]:
-        """Anterior–posterior axis of the cord's ellipse (equal second moments) per level, mm."""
-        return self._per_level(self.anatomy.diameter_ap)
-
-    @property
-    def diameter_RL_mm(self) -> dict[int, float]:
-        """Right–left axis of the cord's ellipse (equal second moments) per level, mm."""
-        return self._per_level(self.anatomy.diameter_rl)
-
-    def _per_level(self, profile: Array) -> dict[int, float]:
-        return {k: level_mean(self.anatomy, profile, k) for k in range(1, 9)}
-
-    def mean_csa_mm2(self, levels: tuple[int, ...] = (2, 3)) -> float:
-        """Exact area averaged over the arc length of several levels, mm².
-
-        Examples
-        --------
-        >>> subject = simulate_subject(seed=0)
-        >>> low, high = sorted([subject.csa_mm2[2], subject.csa_mm2[3]])
-        >>> low <= subject.mean_csa_mm2((2, 3)) <= high
-        True
-        """
-        levels = tuple(np.atleast_1d(levels).tolist())
-        if not levels or not set(levels) <= set(range(1, 9)):
-            raise ValueError(f"expected levels from 1 (C1) to 8 (T1), got {levels}; e.g. (2, 3)")
-        length = [self.anatomy.disc_s[k] - self.anatomy.disc_s[k + 1] for k in levels]
-        return float(np.average([self.csa_mm2[k] for k in levels], weights=length))
-
-    @property
-    def centerline_mm(self) -> Array:
-        """Points of the centreline in world mm, shape (N, 3), every 0.25 mm, inferior first."""
-        return self.anatomy.center.copy()
-
-    def plane_area_mm2(self, point: Any, normal: Any = (0, 0, 1)) -> float:
-        """Exact area of the cord's section by any plane, mm², independent of any voxel grid.
-
-        Parameters
-        ----------
-        point : array_like of shape (3,)
-            A point of the plane, world mm.
-        normal : array_like of shape (3,)
-            Normal of the plane.
-
-        Returns
-        -------
-        float
-            Area of the section; `nan` where the plane misses the centreline.
-
-        Raises
-        ------
-        ValueError
-            For a plane more than 60 degrees off perpendicular to the cord, or none at all.
-
-        Examples
-        --------
-        >>> subject = simulate_subject(seed=0)
-        >>> bool(subject.plane_area_mm2((0, 0, 0)) > 30)
-        True
-        """
-        return plane_area(self.anatomy, point, normal)
-
-    # ---- scans --------------------------------------------------------------------------------
     def acquire(self, contrast: str, **options: Any) -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
         """Scan the subject.
 
@@ -349,67 +276,6 @@ class Subject:
             if len(self._recent) > 2:
                 self._recent.popitem(last=False)
         return self._recent[key]
-
-    # ---- labels -------------------------------------------------------------------------------
-    def levels(self, img: ImageLike) -> nib.Nifti1Image:
-        """Vertebral levels in the dural sac on the grid of an image.
-
-        Parameters
-        ----------
-        img : path or nibabel image
-            An image of this subject.
-
-        Returns
-        -------
-        Nifti1Image
-            uint8, 0 outside the sac, 1 = C1 … 7 = C7, 8 = T1 …; level k lies between discs k
-            and k + 1, cut perpendicular to the centreline.
-
-        Examples
-        --------
-        >>> subject = simulate_subject(seed=0)
-        >>> image, _ = subject.acquire("T2star", fov=(32, 32, 20))
-        >>> int(subject.levels(image).get_fdata().max()) <= 12
-        True
-        """
-        img = read_image(img)
-        return on_grid(label_levels(self.anatomy, img.affine, img.shape), img)
-
-    def discs(self, img: ImageLike) -> nib.Nifti1Image:
-        """Intervertebral discs as single labelled voxels on the grid of an image.
-
-        Parameters
-        ----------
-        img : path or nibabel image
-            An image of this subject.
-
-        Returns
-        -------
-        Nifti1Image
-            uint8: 3 at disc C2/C3, 4 at C3/C4 … 12 at T4/T5, and 1, 2 above and below C1, each
-            at the disc's posterior edge; discs outside the grid are missing.
-
-        Examples
-        --------
-        >>> subject = simulate_subject(seed=0)
-        >>> image, _ = subject.acquire("T2star", fov=(40, 40, 20))
-        >>> discs = subject.discs(image).get_fdata()
-        >>> bool(len(set(discs[discs > 0])) == np.count_nonzero(discs))
-        True
-        """
-        img = read_image(img)
-        labels = np.zeros(img.shape[:3], dtype=np.uint8)
-        to_voxel = np.linalg.inv(img.affine)
-        for disc, place in self.disc_points_mm.items():
-            voxel = np.rint(to_voxel[:3, :3] @ place + to_voxel[:3, 3]).astype(int)
-            if np.all((voxel >= 0) & (voxel < labels.shape)):
-                labels[tuple(voxel)] = disc
-        return on_grid(labels, img)
-
-    @property
-    def disc_points_mm(self) -> dict[int, Array]:
-        """World coordinates in mm of the posterior edge of discs 1 to 12 (11 in tall people)."""
-        return disc_points(self.anatomy)
 
 
 def _as_asked(data: Array, result: Scan, options: dict[str, Any]) -> nib.Nifti1Image:
