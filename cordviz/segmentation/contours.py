@@ -13,6 +13,9 @@ from scipy import ndimage
 ANGLES = 2 * np.pi * np.arange(48) / 48
 STEP_MM = 0.25  # radial step of the contour search
 STIFFNESS = 2.0  # cost of a step between neighbouring angles, 1/mm²
+REACH = 3  # radial steps between them, at most
+SAMPLES = 5  # points along each side of a voxel
+HARMONICS = 6  # of a smooth contour
 
 
 def along_rays(
@@ -31,12 +34,10 @@ def area_fraction(
     center: np.ndarray,
     radius: np.ndarray,
     slices: Iterable[int],
-    *,
-    samples: int = 5,
 ) -> np.ndarray:
-    """Fraction of each voxel's area inside the contours, by `samples` × `samples` points."""
+    """Fraction of each voxel's area inside the contours, by `SAMPLES` × `SAMPLES` points."""
     mask = np.zeros(shape, dtype=np.float32)
-    within = (np.arange(samples) - (samples - 1) / 2) / samples
+    within = (np.arange(SAMPLES) - (SAMPLES - 1) / 2) / SAMPLES
     angles = np.append(ANGLES, 2 * np.pi)
     for k in slices:
         reach = radius[k].max()
@@ -51,7 +52,7 @@ def area_fraction(
         angle = np.arctan2(y, x[:, None]) % (2 * np.pi)
         edge = np.interp(angle, angles, np.append(radius[k], radius[k, 0]))
         nx, ny = high - low
-        points = (np.hypot(x[:, None], y) <= edge).reshape(nx, samples, ny, samples)
+        points = (np.hypot(x[:, None], y) <= edge).reshape(nx, SAMPLES, ny, SAMPLES)
         mask[low[0] : high[0], low[1] : high[1], k] = points.mean(axis=(1, 3))
     return mask
 
@@ -59,14 +60,7 @@ def area_fraction(
 def closed_contours(cost: np.ndarray) -> np.ndarray:
     """Cheapest closed contour of each slice, by two turns of dynamic programming.
 
-    Parameters
-    ----------
-    cost : ndarray of shape (Z, N, R)
-        Cost of radius index r at angle n.
-
-    Returns
-    -------
-    ndarray of shape (Z, N), int
+    `cost` (Z, N, R) is that of radius index r at angle n; returns indices of shape (Z, N).
     """
     rows, n, _ = cost.shape
     total, moves = cost[:, 0], []
@@ -101,16 +95,16 @@ def centroid(radius: np.ndarray) -> np.ndarray:
     )
 
 
-def low_pass(radius: np.ndarray, harmonics: int = 6) -> np.ndarray:
-    """Keep the first harmonics of the contours: smooth over the angle."""
+def low_pass(radius: np.ndarray) -> np.ndarray:
+    """Keep the first `HARMONICS` of the contours: smooth over the angle."""
     spectrum = np.fft.rfft(radius, axis=1)
-    spectrum[:, harmonics + 1 :] = 0
+    spectrum[:, HARMONICS + 1 :] = 0
     return np.maximum(np.fft.irfft(spectrum, len(ANGLES), axis=1), 1.0)
 
 
-def _cheapest_step(total: np.ndarray, reach: int = 3) -> tuple[np.ndarray, np.ndarray]:
+def _cheapest_step(total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     best, move = total.copy(), np.zeros(total.shape, dtype=np.int8)
-    for d in range(1, reach + 1):
+    for d in range(1, REACH + 1):
         penalty = STIFFNESS * (d * STEP_MM) ** 2
         for here, there, step in (
             (slice(None, -d), slice(d, None), d),

@@ -14,17 +14,9 @@ TYPICAL_AXES, AXES_SPREAD = (5.9, 3.9), (1.0, 0.6)
 def fit_ellipses(
     slabs: np.ndarray, center: np.ndarray, *, bright: bool, slab_mm: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit an upright ellipse to each slab near the path by exhaustive search.
+    """Fit an upright ellipse to each slab (S, X, Y) by exhaustive search near a start (S, 2) in mm.
 
-    Parameters
-    ----------
-    slabs : ndarray of shape (S, X, Y)
-    center : ndarray of shape (S, 2)
-        Start, mm.
-
-    Returns
-    -------
-    center, axes : ndarrays of shape (S, 2), mm
+    Returns centres and semi-axes (RL, AP), both of shape (S, 2), mm.
     """
     n, nx, ny = slabs.shape
     start = np.clip(np.rint(center / STEP_MM), 0, (nx - 1, ny - 1)).astype(int)

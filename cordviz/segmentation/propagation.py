@@ -58,29 +58,11 @@ def propagate(
     hints: np.ndarray | None = None,
     report: Callable[[], object] = lambda: None,
 ) -> np.ndarray:
-    """Segment the cord by propagation.
+    """Segment the cord of an image (X, Y, Z) with voxels of `spacing` (3,) mm by propagation.
 
-    Parameters
-    ----------
-    data : ndarray of shape (X, Y, Z)
-        Image in RAS order.
-    spacing : ndarray of shape (3,)
-        Voxel size in mm.
-    contrast : {"t1", "t2", "t2s", "dwi"}
-    hints : ndarray of shape (Z, 2), optional
-        Known centres in mm from voxel (0, 0), NaN where unknown.
-    report : callable
-        Called after each of the `ROUNDS` + 1 steps.
-
-    Returns
-    -------
-    ndarray of shape (X, Y, Z)
-        Fraction of each voxel inside the contour, float32 in [0, 1].
-
-    Raises
-    ------
-    ValueError
-        No cord found.
+    `hints` (Z, 2) are known centres in mm from voxel (0, 0), NaN where unknown; `report` is called
+    after each of the `ROUNDS` + 1 steps. Returns the fraction of each voxel inside the contour,
+    float32 in [0, 1]. Raises ValueError where no cord is found.
     """
     bright = CORD[contrast] == "bright"
     looks, opposite = ("bright", "dark") if bright else ("dark", "bright")
@@ -122,11 +104,7 @@ def fit_contours(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Deform the tube's ellipses to the cord's edge.
 
-    Returns
-    -------
-    center : ndarray of shape (Z, 2), mm
-    radius : ndarray of shape (Z, 48), mm
-        Distance from the centre to the contour at `ANGLES`.
+    Returns centres (Z, 2) and the distances from there to the contour at `ANGLES`, (Z, 48), mm.
     """
     sign = -1.0 if bright else 1.0
     dz = float(spacing[2])
@@ -173,11 +151,7 @@ def fit_contours(
 
 
 def edge_evidence(
-    data: np.ndarray,
-    spacing: np.ndarray,
-    center: np.ndarray,
-    radius: np.ndarray,
-    bright: bool,
+    data: np.ndarray, spacing: np.ndarray, center: np.ndarray, radius: np.ndarray, bright: bool
 ) -> np.ndarray:
     """Step across the contour over the scatter inside it, per slice, shape (Z,), no unit."""
     rim = np.array([0.5, 0.9, 1.3])
@@ -193,13 +167,8 @@ def find_extent(
 ) -> tuple[int, int]:
     """First and last slice of the cord: walk out from the best slice while the image says so.
 
-    Parameters
-    ----------
-    evidence, cordness : ndarray of shape (Z,)
-        Either is enough: low contrast has little evidence, a cord at the border little cordness.
-    radius : ndarray of shape (Z, 48), mm
-    dz : float
-        Distance between slices, mm.
+    Of `evidence` and `cordness`, both (Z,), either is enough: low contrast has little evidence, a
+    cord at the border little cordness. `radius` (Z, 48) and the distance of slices `dz` are in mm.
     """
     threshold = max(EVIDENCE_FLOOR, EVIDENCE_SHARE * float(np.percentile(evidence, 95)))
     area = _smooth_z(np.pi * (radius**2).mean(axis=1), 4.0, dz)

@@ -17,17 +17,7 @@ NEAR_MM = 40.0  # from the middle of what is seen; a rim further off matters lit
 def fill_rim(data: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Let edge values go on where an image was masked or padded with one value near the cord.
 
-    Parameters
-    ----------
-    data : ndarray of shape (X, Y, Z)
-    spacing : ndarray of shape (3,)
-        Voxel size in mm.
-
-    Returns
-    -------
-    filled : ndarray of shape (X, Y, Z)
-    shown : ndarray of shape (X, Y, Z), bool
-        Where there is an image.
+    Returns the image (X, Y, Z), filled, and where there is one, bool of the same shape.
     """
     filled, shown = data, np.ones(data.shape, bool)
     border = np.ones(data.shape[:2], bool)
@@ -63,29 +53,12 @@ def cut_patches(
     mask: bool = False,
     slices: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Resample a square around a centre in each slice to `STEP_MM`.
+    """Resample a square around a centre in each slice to `STEP_MM`: (S, size, size), float32.
 
-    An image is interpolated linearly and averaged over each new pixel, its edge values going on
-    outside the field of view. A mask counts the area of its voxels in each new pixel, so that the
-    sum keeps its meaning, and is 0 outside.
-
-    Parameters
-    ----------
-    data : ndarray of shape (X, Y, Z)
-    spacing : ndarray of shape (3,)
-        Voxel size in mm.
-    center_mm : ndarray of shape (S, 2)
-        Centre in each slice.
-    size : int
-        Pixels along each side.
-    mask : bool
-        Whether `data` is a mask.
-    slices : ndarray of shape (S,), optional
-        Which slices; all by default.
-
-    Returns
-    -------
-    ndarray of shape (S, size, size), float32
+    An image (X, Y, Z) is interpolated linearly and averaged over each new pixel, its edge values
+    going on outside the field of view. A `mask` counts the area of its voxels in each new pixel, so
+    that the sum keeps its meaning, and is 0 outside. `spacing` (3,) and `center_mm` (S, 2) are in
+    mm; `slices` (S,) are all by default.
     """
     picked = data if slices is None else data[..., slices]
     planes = np.ascontiguousarray(np.moveaxis(picked, 2, 0), dtype=np.float32)
@@ -100,20 +73,10 @@ def cut_patches(
 def paste_patches(
     patches: np.ndarray, shape: tuple[int, ...], spacing: np.ndarray, center_mm: np.ndarray
 ) -> np.ndarray:
-    """Resample patches back onto the slices they were cut from, the sum times pixel area kept.
+    """Resample masks (Z, N, N), 0 at their edges, back onto the slices they were cut from.
 
-    Parameters
-    ----------
-    patches : ndarray of shape (Z, N, N)
-        Masks, 0 at their edges.
-    shape : tuple of int
-        (X, Y, Z) of the volume.
-    spacing, center_mm
-        As given to `cut_patches`.
-
-    Returns
-    -------
-    ndarray of shape (X, Y, Z), float32
+    `spacing` and `center_mm` as given to `cut_patches`. Returns float32 of `shape` (X, Y, Z); the
+    sum times the area of a pixel is kept.
     """
     size = patches.shape[1]
     wx, wy = (
@@ -136,21 +99,11 @@ def _between(wx: np.ndarray, planes: np.ndarray, wy: np.ndarray) -> np.ndarray:
 
 
 def _weights(n: int, ends: np.ndarray, *, smooth: bool, extend: bool = False) -> np.ndarray:
-    """Mean of each basis function of `n` samples over the intervals between `ends`.
+    """Mean of each basis function of `n` samples over the intervals between `ends`, (S, M, n).
 
-    Parameters
-    ----------
-    n : int
-    ends : ndarray of shape (S, M + 1)
-        Borders of the M new pixels, in samples (0 is the centre of the first).
-    smooth : bool
-        Basis: hats (linear interpolation) or boxes (each sample fills its cell).
-    extend : bool
-        Let the first and the last hat go on for ever.
-
-    Returns
-    -------
-    ndarray of shape (S, M, n)
+    `ends` (S, M + 1) are the borders of the M new pixels in samples (0 is the centre of the first).
+    The basis is hats (`smooth`: linear interpolation), of which the first and the last may `extend`
+    for ever, or boxes: each sample fills its cell.
     """
     integral = (ends[..., None] - np.arange(n)).astype(np.float32)
     first, last = integral[..., 0].copy(), integral[..., -1].copy()

@@ -28,24 +28,13 @@ def softness(patches: np.ndarray) -> np.ndarray:
 
 
 def lean_on_neighbours(patches: np.ndarray, center: np.ndarray, slice_mm: float) -> np.ndarray:
-    """Mean of each slice and those near it, weighted by what each tells of it.
+    """Mean of each slice and those near it, weighted by what each tells of it, (Z, N, N).
 
     The weight is the inverse of a variance: of the slice's own area, from the softness of its edge,
     and of what a cord changes over the distance. Where a slice's middle lies is told in the same
-    way, by a straight line through the middles nearby. A clear slice keeps its shape and its place.
-
-    Parameters
-    ----------
-    patches : ndarray of shape (Z, N, N)
-        Slices without cord, which stay as they are, are 0.
-    center : ndarray of shape (Z, 2)
-        Where in the image the middle of each patch is, mm.
-    slice_mm : float
-        Distance of slices.
-
-    Returns
-    -------
-    ndarray of shape (Z, N, N)
+    way, by a straight line through the middles nearby. A clear slice keeps its shape and its place;
+    those without cord, which stay as they are, are 0. `center` (Z, 2) is where in the image the
+    middle of each patch is, mm.
     """
     cord = patches.sum(axis=(1, 2)) * STEP_MM**2 > LEAST_AREA_MM2
     sd = np.where(cord, np.maximum(SURE * softness(patches) ** POWER, SUREST), np.inf)
