@@ -20,21 +20,10 @@ B0_MAX = 100.0
 def reduce_series(
     series: np.ndarray, reduce: str | int, *, bvals: BValues | None, file: str | None
 ) -> np.ndarray:
-    """Make one volume of a series.
+    """Make one volume (I, J, K) of a series (I, J, K, N), as `load_image` says of `reduce`.
 
-    Parameters
-    ----------
-    series : ndarray of shape (I, J, K, N)
-    reduce : {"mean", "rms", "dwi"} or int
-        See `load_image`.
-    bvals : path or sequence of float, optional
-        N b-values in s/mm², for "dwi"; by default those of the ``.bval`` file beside `file`.
-    file : str, optional
-        Where the series came from.
-
-    Returns
-    -------
-    ndarray of shape (I, J, K)
+    `bvals`, N of them in s/mm², are for "dwi"; by default those of the ``.bval`` file beside
+    `file`, where the series came from.
     """
     volumes = series.shape[3]
     if isinstance(reduce, (int, np.integer)) and not isinstance(reduce, bool):

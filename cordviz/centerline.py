@@ -60,17 +60,9 @@ class Centerline:
         return np.degrees(np.arctan2(self.tangents[:, 1], self.tangents[:, 2]))
 
     def slice_position(self, points: np.ndarray, *, unit: str = "mm") -> np.ndarray:
-        """Where points project on the curve, as a fractional slice number.
+        """Where points (m, 3) in world mm or in LAS voxels project on the curve, shape (m,).
 
-        Parameters
-        ----------
-        points : ndarray of shape (m, 3)
-            World mm, or LAS voxels. The curve goes on straight beyond its two ends.
-        unit : {"mm", "voxel"}
-
-        Returns
-        -------
-        ndarray of shape (m,)
+        As a fractional slice number; the curve goes on straight beyond its two ends.
         """
         vox = np.asarray(points, float)
         if unit == "mm":
@@ -99,7 +91,7 @@ class Centerline:
 
 
 def fit_centerline(seg: ImageLike) -> Centerline:
-    """Fit a smooth curve through the slices of a cord mask.
+    """Fit a smooth curve through the slices of a cord mask, hard or soft, in any orientation.
 
     The centres of mass of the slices are smoothed by penalised least squares on the third
     difference (Whittaker 1923; Eilers, Anal. Chem. 2003), which leaves parabolas as they are and
@@ -107,20 +99,8 @@ def fit_centerline(seg: ImageLike) -> Centerline:
     (Geman–McClure), so that one bad slice does not tilt its neighbours; slices with little mask,
     as at the ends of an oblique cord, count less.
 
-    Parameters
-    ----------
-    seg : str, Path or nibabel image
-        Cord mask, hard or soft, values in [0, 1], any orientation.
-
-    Returns
-    -------
-    Centerline
-        One point per slice from the lowest to the highest slice of the mask.
-
-    Raises
-    ------
-    ValueError
-        Mask empty, negative, NaN or above 1.
+    Returns a point per slice from the lowest to the highest slice of the mask. Raises ValueError
+    for a mask that is empty, negative, NaN or above 1.
 
     Examples
     --------

@@ -21,24 +21,12 @@ CONTRASTS = ("t1", "t2", "t2s", "dwi")
 
 @dataclass(frozen=True)
 class Family:
-    """A group of sequences that look alike around the cord.
+    """A group of sequences that look alike around the cord."""
 
-    Attributes
-    ----------
-    contrast : str
-        The contrast-specific method that fits: t1, t2, t2s or dwi.
-    cord : str
-        "bright" or "dark": the cord against the CSF around it.
-    looks : str
-        What one sees.
-    names : tuple of str
-        Names in use: BIDS suffixes, sequence and vendor names, normalised by `_normalise`.
-    """
-
-    contrast: str
-    cord: str
-    looks: str
-    names: tuple[str, ...]
+    contrast: str  # the contrast-specific method that fits, one of `CONTRASTS`
+    cord: str  # "bright" or "dark" against the CSF around it
+    looks: str  # what one sees
+    names: tuple[str, ...]  # BIDS suffixes, sequence and vendor names, as `_normalise` writes them
 
 
 FAMILIES = {

@@ -96,20 +96,8 @@ def levels_from_discs(
 def slice_levels(levels: ImageLike) -> np.ndarray:
     """Level of each slice: the rounded mean of its non-zero labels, NaN where there are none.
 
-    Parameters
-    ----------
-    levels : str, Path or nibabel image
-        Label image.
-
-    Returns
-    -------
-    ndarray of float, shape (slices,)
-        In nibabel-LAS order, slice 0 inferior.
-
-    Raises
-    ------
-    ValueError
-        Labels negative or NaN, or those of discs.
+    Shape (slices,) in nibabel-LAS order, slice 0 inferior. Raises ValueError for labels that are
+    negative, NaN, or those of discs.
     """
     img = read_image(levels, name="level map")
     data = labels_of(img, name="level map")

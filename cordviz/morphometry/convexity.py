@@ -8,20 +8,11 @@ import numpy as np
 
 
 def solidity(outlines: Sequence[np.ndarray], pixels: np.ndarray) -> np.ndarray:
-    """Solidity as scikit-image has it, where each pixel is a diamond.
+    """Solidity as scikit-image has it, where each pixel is a diamond; NaN for a region without any.
 
-    Parameters
-    ----------
-    outlines : sequence of ndarray, shape (2, n, rows)
-        First column and minus the last column of each row of n regions, inf for a row without
-        pixels; the number of rows may differ.
-    pixels : ndarray of shape (sum of n,)
-        Pixels of each region.
-
-    Returns
-    -------
-    ndarray of shape (sum of n,)
-        In (0, 1]; NaN for a region without pixels.
+    `outlines`, each of shape (2, n, rows) with its own number of rows, have the first column and
+    minus the last column of each row of n regions, inf for a row without pixels; `pixels`, shape
+    (sum of n,), are the pixels of each region. Returns (sum of n,), values in (0, 1].
     """
     rows = max(outline.shape[2] for outline in outlines)
     bounds = np.concatenate(

@@ -28,37 +28,20 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Stack:
-    """Slices with mask, cropped in plane.
+    """Slices with mask, cropped in plane, in LAS order."""
 
-    Attributes
-    ----------
-    values : ndarray of float, shape (n, X, Y)
-        Slices in LAS order: X towards the left, Y towards the front.
-    origin : tuple of int
-        Position of values[:, 0, 0] in the whole slice, in pixels.
-    shape : tuple of int
-        Size of the whole slice in pixels.
-    pixel_mm : tuple of float
-        (px, py).
-    """
-
-    values: np.ndarray
-    origin: tuple[int, int]
-    shape: tuple[int, int]
-    pixel_mm: tuple[float, float]
+    values: np.ndarray  # float, (n, X, Y): X towards the left, Y towards the front
+    origin: tuple[int, int]  # of values[:, 0, 0] in the whole slice, pixels
+    shape: tuple[int, int]  # of the whole slice, pixels
+    pixel_mm: tuple[float, float]  # along X and Y
 
 
 def measure_true(stack: Stack, scale: np.ndarray) -> dict[str, np.ndarray]:
     """Shape of the slices as they stand.
 
-    Each slice is interpolated linearly onto 0.1 mm pixels after scaling its axes by `scale`. No
-    value is normalised: a soft slice that never exceeds 0.5 has no shape (NaN).
-
-    Parameters
-    ----------
-    stack : Stack
-    scale : ndarray of shape (n, 2)
-        Factor on X and Y that turns slice distances into distances across the cord.
+    Each slice is interpolated linearly onto 0.1 mm pixels after scaling its axes by `scale` (n, 2),
+    which turns slice distances into distances across the cord. No value is normalised: a soft slice
+    that never exceeds 0.5 has no shape (NaN).
     """
     return _measure(stack, scale, sct=False)
 

@@ -26,27 +26,20 @@ def synthesize(
     any_contrast: bool = True,
     natural: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """Make one batch.
+    """Make one batch of patches (B, N, N): examples and truth, both (B, 1, size, size), size < N.
 
     Parameters
     ----------
-    image : Tensor of shape (B, N, N)
+    image : Tensor
         About 0 to 1; all 0 where there are labels only.
-    cord, canal : Tensor of shape (B, N, N)
+    cord, canal : Tensor
         Fractions; canal (cord included) all 0 where unknown.
-    size : int
-        Pixels along the side of the examples, smaller than N.
-    generator : torch.Generator
     any_contrast : bool
         Change intensities beyond recognition; False keeps the contrast of the images, brightness
         and noise aside.
     natural : float
         Share of the examples whose contrast stays as it was acquired, but for a few painted as
         diffusion-weighted or with faint fluid; most keep their resolution and noise, too.
-
-    Returns
-    -------
-    examples, truth : Tensor of shape (B, 1, size, size)
     """
     draw = _Draw(len(image), generator)
     planes = torch.stack([image, cord, canal], dim=1).float()

@@ -36,31 +36,14 @@ CONSTANT = 0.6  # of the steps, at which the rate is constant; then it falls
 def train(
     recipe: Path, *, real: Path, cache: Path, out: Path, device: str = "cpu", progress: bool = True
 ) -> Network:
-    """Train to the recipe's last step, going on from the last checkpoint in `out`.
+    """Train to the last step of a recipe (TOML, see those beside this module).
 
-    An interrupt (Ctrl-C) leaves one, too. A recipe may change in between only as `changes` lets it:
-    a run can be lengthened.
-
-    Parameters
-    ----------
-    recipe : Path
-        TOML file, see those beside this module.
-    real : Path
-        The folder that the recipe's paths start from.
-    cache : Path
-        Takes the cut patches.
-    out : Path
-        Takes ``checkpoint.pt`` (to resume), ``log.csv`` (step, loss, then Dice and area ratio of
-        each validation image) and at the end ``final.pt`` with its card ``final.json``.
-    device : str
-        As torch names it; "auto" takes a GPU if there is one.
-    progress : bool
-        Show progress bars.
-
-    Returns
-    -------
-    Network
-        The moving average of the weights.
+    Goes on from the last checkpoint in `out`; an interrupt (Ctrl-C) leaves one, too. A recipe may
+    change in between only as `changes` lets it: a run can be lengthened. The recipe's paths start
+    from `real`, `cache` takes the cut patches, and `out` takes ``checkpoint.pt`` (to resume),
+    ``log.csv`` (step, loss, then Dice and area ratio of each validation image) and at the end
+    ``final.pt`` with its card ``final.json``. `device` as torch names it; "auto" takes a GPU if
+    there is one. Returns the moving average of the weights.
     """
     settings, device = read_recipe(recipe), check_device(device)
     kept = _load_checkpoint(out / "checkpoint.pt", settings, device)

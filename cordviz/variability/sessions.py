@@ -30,31 +30,18 @@ class Derived(partial):
 
 @dataclass
 class Item:
-    """One image of a study. Whatever is costly to make may be a function without arguments.
-
-    Attributes
-    ----------
-    subject, contrast : str
-    image, levels, truth : path, nibabel image, function, or None
-    bvals : path, optional
-    masks : dict of method to mask
-        Masks that exist already.
-    levels_shared : bool
-        Levels are for several people: they fit the grid of each, or not at all.
-    levels_note, levels_error : str
-        Where levels came from that nobody gave, or why there are none.
-    """
+    """One image of a study. Whatever is costly to make may be a function without arguments."""
 
     subject: str
     contrast: str
-    image: Any
+    image: Any  # like levels, truth and masks: path, nibabel image or function
     levels: Any = None
     truth: Any = None
     bvals: Path | None = None
-    masks: dict[str, Any] = field(default_factory=dict)
-    levels_shared: bool = False
-    levels_note: str = ""
-    levels_error: str = ""
+    masks: dict[str, Any] = field(default_factory=dict)  # that exist already, by method
+    levels_shared: bool = False  # for several people: levels fit the grid of each, or not at all
+    levels_note: str = ""  # where levels came from that nobody gave
+    levels_error: str = ""  # why there are none
 
     @cached_property
     def opened(self) -> Nifti1Image:

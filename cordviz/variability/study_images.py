@@ -41,14 +41,9 @@ def _fingerprint(row: Mapping[Any, Any]) -> tuple[str, ...]:
 
 
 class StudyImages:
-    """Images, masks and per-slice areas of a study, opened when they are asked for.
+    """Images, masks and per-slice areas of a `study`, opened when they are asked for.
 
-    Attributes
-    ----------
-    study : DataFrame
-        As `compare_contrasts` returns it.
-    subjects, contrasts, methods : list of str
-        In the order of the study.
+    Its `subjects`, `contrasts` and `methods` are in the order of the study.
     """
 
     def __init__(self, study: pd.DataFrame, images: Any = None, levels: Any = None) -> None:
