@@ -17,7 +17,8 @@ from cordviz.segmentation.network import Network, load_network, save_network
 from cordviz.segmentation.sampling import cut_patches
 from cordviz.training import calibration, synthesis
 from cordviz.training import train as training
-from cordviz.training.patches import CONTRASTS, SIZE, _person, centers_of, prepare
+from cordviz.training.cutting import CONTRASTS, SIZE, _person, centers_of
+from cordviz.training.patches import prepare
 from cordviz.training.recipes import find_recipe, read_recipe
 from cordviz.training.synthesis import synthesize
 

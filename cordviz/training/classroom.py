@@ -20,7 +20,7 @@ from ..images import (
 from ..segmentation.inference import PATCH
 from ..segmentation.network import load_network
 from ..segmentation.sampling import cut_patches, paste_patches
-from .patches import centers_of
+from .cutting import centers_of
 
 
 def segment_with(weights: Path, image: ImageLike, *, around: ImageLike) -> Nifti1Image:

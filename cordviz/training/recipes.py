@@ -8,7 +8,7 @@ from typing import Any
 
 from .._validation import check_choice
 from ..simulation.raters import CONVENTIONS_MM
-from .patches import CONTRASTS
+from .cutting import CONTRASTS
 
 # What a recipe may say, a * marks what must be there: a type, one of several words, a list, a table
 KEYS: dict[str, Any] = {

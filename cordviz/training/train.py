@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +24,8 @@ from ..segmentation.inference import PATCH
 from ..segmentation.network import Network, check_device, load_network, save_network
 from ..segmentation.sampling import cut_patches
 from .calibration import calibrate
-from .patches import CONTRASTS, SESSION, centers_of, load_ras, prepare
+from .cutting import SESSION, centers_of, load_ras
+from .patches import load_patches, prepare
 from .recipes import changes, read_recipe
 from .synthesis import synthesize
 
@@ -206,64 +206,6 @@ def area_loss(logits: Tensor, truth: Tensor) -> Tensor:
     area = truth.sum(dim=(1, 2, 3))
     error = (logits.sigmoid().sum(dim=(1, 2, 3)) - area) / (area + 100)  # pixels: half of a cord
     return error.square().mean()
-
-
-def load_patches(
-    files: dict[str, list[Path]], settings: dict[str, Any]
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Read all patches, and how often each is drawn: by kind, then by volume, then evenly.
-
-    `truth` is the mask that the recipe names: cord (exact), soft or hard, see `prepare`; simulated
-    people without such a mask are left out. A recipe with ``contrasts`` draws only those. The odds
-    have shape (2, N): of the steps at constant rate, and of those in which it falls.
-    """
-    plan = settings["train"]
-    mask = plan.get("truth", "cord")
-    wanted = [CONTRASTS.index(c) for c in plan.get("contrasts", CONTRASTS)]
-    shares = _shares(settings)
-    extra = {c["name"].replace(" ", "_"): c.get("share", 1.0) for c in settings.get("real", [])}
-    parts, odds, device = [], [], torch.get_default_device()
-    hard = torch.ones(2, len(CONTRASTS))
-    for contrast, times in settings.get("simulated", {}).get("odds_late", {}).items():
-        hard[1, CONTRASTS.index(contrast)] = times
-    for kind, paths in files.items():
-        of_kind: list[Tensor] = []
-        stored = []
-        for path in paths:
-            part = torch.load(path, map_location=device, weights_only=True)
-            right = torch.isin(part["contrast"].long(), torch.tensor(wanted))
-            if kind == "simulated" and mask not in part:
-                continue
-            truth = part.get(mask, part["cord"])[right]
-            canal = part["canal"][right] if "canal" in part else torch.zeros_like(truth)
-            n = len(truth)
-            # a long volume counts more, but not as often as it has slices
-            each = torch.full(
-                (2, n), extra.get(path.stem.rsplit("-", 1)[0], 1.0) / math.sqrt(max(n, 1))
-            )
-            if kind == "simulated":
-                each = each * hard[:, part["contrast"].long()[right]]
-            of_kind.append(each)
-            stored.append({"image": part["image"][right], "truth": truth, "canal": canal})
-        if of_kind and (weights := torch.cat(of_kind, dim=1)).sum() > 0:
-            parts += stored
-            odds.append(weights / weights.sum(dim=1, keepdim=True) * shares[kind][:, None])
-    if not odds:
-        raise ValueError(
-            "The recipe leaves nothing to learn from: it names neither real images nor simulated "
-            "people with these contrasts and masks."
-        )
-    return {k: torch.cat([p[k] for p in parts]) for k in parts[0]}, torch.cat(odds, dim=1)
-
-
-def _shares(settings: dict[str, Any]) -> dict[str, Tensor]:
-    """Of the examples, by kind: at constant rate, and when it falls; the rest is real."""
-    shares = {}
-    for kind in ("simulated", "labels"):
-        of_kind = settings.get(kind, {})
-        early = of_kind.get("share", 0.0)
-        shares[kind] = torch.tensor([early, of_kind.get("share_late", early)])
-    return shares | {"real": 1 - shares["simulated"] - shares["labels"]}
 
 
 def _find_weights(name: str, out: Path) -> Path:
