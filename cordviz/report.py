@@ -17,10 +17,10 @@ from ._report_html import (
     file_name,
     methods_text,
     provenance,
-    quality,
     statistics,
     what,
 )
+from ._report_quality import quality
 from .contrasts import shown_name
 from .morphometry import aggregate_shape
 from .morphometry.sct_csv import sct_rows, sct_text
