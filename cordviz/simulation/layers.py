@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,6 +11,17 @@ from .tissues import TEXTURE, TISSUES
 
 Array: TypeAlias = np.ndarray[Any, Any]
 _INDEX = {name: i for i, name in enumerate(TISSUES)}
+
+
+class Points(SimpleNamespace):
+    """Straightened points with what the painters need to know there, arrays of shape (M,).
+
+    s, u, v, side (|u|): place. level: fractional, phase: its fraction; to_disc: signed distance
+    to the nearest disc. body_rl, body_ap: half widths of the vertebral body; spinous: length of
+    the process; rl: half width of the sac. front: back of the bodies; back: front of the laminae;
+    wall, skin: depth inside the bony canal and below the skin. slow, mid, fine, speckle: random
+    fields of falling wavelength. neck: fades out at the skull. width: softness of edges. In mm.
+    """
 
 
 class Layers:
