@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from nibabel.affines import apply_affine
 
-from .centerline import (
-    Centerline,
-    bounding_box,
-    opened_in_las,
-    slice_centres,
-    smooth_curve,
-)
+from .centerline import Centerline, bounding_box, opened_in_las, slice_centres, smooth_curve
 from .images import ImageLike, labels_of, on_grid, read_image, reorient, restore
 
 if TYPE_CHECKING:

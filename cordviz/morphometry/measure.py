@@ -233,10 +233,7 @@ def _at_side(stack: Stack) -> np.ndarray:
 
 
 def _warn(
-    stack: Stack,
-    slices: np.ndarray,
-    result: dict[str, np.ndarray],
-    known: np.ndarray,
+    stack: Stack, slices: np.ndarray, result: dict[str, np.ndarray], known: np.ndarray
 ) -> None:
     """One warning for each thing that makes a number doubtful."""
 

@@ -22,15 +22,7 @@ from nibabel.nifti1 import Nifti1Image
 from .._validation import check_choice, check_finite, check_same_grid
 from ..images import ImageLike, load_mask, on_grid, one_volume, read_image, restore, sha256_of
 from .image_registration import bend, settle
-from .registration import (
-    Box,
-    Link,
-    Space,
-    align,
-    displacements,
-    points_per_voxel,
-    pull,
-)
+from .registration import Box, Link, Space, align, displacements, points_per_voxel, pull
 
 TRANSFORMS = ("rigid", "affine", "shift")
 PLACES = ("images", "masks")

@@ -8,15 +8,7 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
 from .._validation import check_same_grid
-from ..images import (
-    ImageLike,
-    load_image,
-    load_mask,
-    reorient,
-    restore,
-    spacing_mm,
-    voxels,
-)
+from ..images import ImageLike, load_image, load_mask, reorient, restore, spacing_mm, voxels
 from ..segmentation.inference import PATCH
 from ..segmentation.network import load_network
 from ..segmentation.sampling import cut_patches, paste_patches

@@ -73,9 +73,7 @@ def complete_cases(
         )
     order = {"method": list(dict.fromkeys(study["method"])), "contrast": names}
     kept = rows[rows["subject"].isin(whole)].sort_values(
-        list(order),
-        key=lambda column: column.map(order[str(column.name)].index),
-        ignore_index=True,
+        list(order), key=lambda column: column.map(order[str(column.name)].index), ignore_index=True
     )
     why = "" if len(whole) == people else " (the others lack a contrast under some method)"
     told = f"{len(whole)} of {people} subjects kept{why}."

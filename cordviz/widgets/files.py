@@ -30,10 +30,7 @@ class FileUpload(anywidget.AnyWidget):
     problems = t.List(t.Unicode()).tag(sync=True)
 
     def __init__(
-        self,
-        check: Callable[[str, int], None],
-        take: Callable[[str, bytes], None],
-        **traits: Any,
+        self, check: Callable[[str, int], None], take: Callable[[str, bytes], None], **traits: Any
     ):
         """Ask ``check(name, size)`` before a file is sent, and give ``take(name, content)``.
 

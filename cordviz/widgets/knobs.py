@@ -21,12 +21,7 @@ KNOBS: dict[str, tuple[str, str, bool]] = {
     "snr": ("SNR", "", True),
 }
 #: From and to, for each kind of sequence; a knob that is not there has no part in it.
-SAMPLING = {
-    "field_t": (0.5, 7),
-    "voxel_mm": (0.4, 2.0),
-    "thickness_mm": (0.8, 10),
-    "snr": (2, 100),
-}
+SAMPLING = {"field_t": (0.5, 7), "voxel_mm": (0.4, 2.0), "thickness_mm": (0.8, 10), "snr": (2, 100)}
 RANGES: dict[str, dict[str, tuple[float, float]]] = {
     "mprage": {"tr_ms": (1800, 6000), "te_ms": (1, 20), "ti_ms": (880, 3000), "flip_deg": (1, 30)},
     "tse": {"tr_ms": (500, 10000), "te_ms": (8, 400), "flip_deg": (30, 180)},
