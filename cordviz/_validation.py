@@ -127,6 +127,17 @@ def check_same_grid(img: Any, reference: Any, name: str, reference_name: str) ->
         )
 
 
+def check_point(value: Any, message: str) -> np.ndarray:
+    """Three finite numbers as an array; anything else is refused with a message."""
+    try:
+        point = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        point = np.empty(0)
+    if point.shape != (3,) or not np.isfinite(point).all():
+        raise ValueError(message)
+    return point
+
+
 def check_choice(value: Any, choices: Collection[str], name: str) -> None:
     """Refuse a value outside `choices`, with the nearest spelling as a hint."""
     if isinstance(value, str) and value in choices:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from nibabel.affines import apply_affine
 
+from ._validation import check_point
 from .centerline import Centerline, bounding_box, opened_in_las, slice_centres, smooth_curve
 from .images import ImageLike, labels_of, on_grid, read_image, reorient, restore
 
@@ -131,7 +132,8 @@ def slice_levels(levels: ImageLike) -> np.ndarray:
 def read_discs(discs: Any) -> dict[int, np.ndarray]:
     """Centre of each disc in world mm."""
     if isinstance(discs, Mapping):
-        points = {_label(key): _point(key, value) for key, value in discs.items()}
+        wanted = "Disc {} needs three coordinates (x, y, z) in mm, got {!r}."
+        points = {_label(k): check_point(v, wanted.format(k, v)) for k, v in discs.items()}
     else:
         points = _discs_of_image(discs)
     points = {label: point for label, point in points.items() if label not in NOT_DISCS}
@@ -151,16 +153,6 @@ def _label(key: Any) -> int:
     if not number or not np.isfinite(key) or int(key) != key:
         raise ValueError(f"A disc label is a whole number (3 = C2/C3), got {key!r}.")
     return int(key)
-
-
-def _point(key: Any, value: Any) -> np.ndarray:
-    try:
-        point = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        point = np.empty(0)
-    if point.shape != (3,) or not np.isfinite(point).all():
-        raise ValueError(f"Disc {key} needs three coordinates (x, y, z) in mm, got {value!r}.")
-    return point
 
 
 def _discs_of_image(discs: ImageLike) -> dict[int, np.ndarray]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import warnings
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
-from .._validation import check_choice, check_same_grid, check_threshold
+from .._validation import check_choice, check_point, check_same_grid, check_threshold
 from ..contrasts import check_contrast, doubt, guess_contrast
 from ..images import (
     ImageLike,
@@ -132,7 +132,8 @@ def segment_cord(
     name = family or "agnostic"
     fraction, sd = _fraction(ras, method, name, hints, uncertainty, device, progress)
     if method != "propseg":
-        model = {"Model": {"Name": name, "SHA256": _model_card(name)["sha256"]}}
+        card = json.loads((WEIGHTS / f"{name}.json").read_text(encoding="utf-8"))
+        model = {"Model": {"Name": name, "SHA256": card["sha256"]}}
     if threshold is not None:
         fraction = (fraction >= threshold).astype(np.uint8)
         if not fraction.any():
@@ -255,11 +256,6 @@ def _fraction(
         )  # fmt: skip
 
 
-@lru_cache
-def _model_card(name: str) -> dict[str, Any]:
-    return json.loads((WEIGHTS / f"{name}.json").read_text(encoding="utf-8"))
-
-
 def _hints(
     img: Nifti1Image, centerline: ImageLike | None, seed_mm: tuple[float, float, float] | None
 ) -> np.ndarray | None:
@@ -279,12 +275,8 @@ def _hints(
             across = np.arange(weight.shape[axis]) @ weight.sum(axis=1 - axis)
             hints[known, axis] = across[known] / total[known] * spacing[axis]
     if seed_mm is not None:
-        try:
-            point = np.asarray(seed_mm, dtype=float)
-        except (TypeError, ValueError):
-            point = np.empty(0)
-        if point.shape != (3,) or not np.isfinite(point).all():
-            raise ValueError(f"seed_mm must be three numbers (x, y, z) in mm, got {seed_mm!r}.")
+        wanted = f"seed_mm must be three numbers (x, y, z) in mm, got {seed_mm!r}."
+        point = check_point(seed_mm, wanted)
         voxel = np.linalg.inv(ras.affine) @ np.append(point, 1)
         index = np.rint(voxel[:3]).astype(int)
         if (index < 0).any() or (index >= ras.shape).any():
