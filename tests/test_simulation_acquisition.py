@@ -235,7 +235,7 @@ def test_chemical_shift_moves_fat_of_echo_planar_images_along_the_phase_encoding
     fat = np.zeros((1, 64, 64), np.complex64)
     fat[0, 30, 40] = 1j
     grid = Grid(np.eye(4), (64, 64, 1), 5.0)
-    off = Effects.all_set_to(False)
+    off = Effects(**dict.fromkeys(vars(Effects()), False))
     seen = [
         receive(fat, np.zeros((2, 1, 64, 64), np.float32), seq, grid,
                 effects=replace(off, chemical_shift=on), rng=np.random.default_rng(0))[0]

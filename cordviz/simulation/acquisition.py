@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft
@@ -44,11 +44,6 @@ class Effects:
     motion: bool = True
     #: Rician noise at the sequence's SNR.
     noise: bool = True
-
-    @classmethod
-    def all_set_to(cls, on: bool) -> Effects:
-        """All effects on, or all off."""
-        return cls(**{f.name: on for f in fields(cls)})
 
 
 @dataclass(frozen=True)

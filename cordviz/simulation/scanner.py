@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 import nibabel as nib
@@ -28,14 +28,13 @@ def split_options(contrast: str, options: dict[str, Any]) -> tuple[Sequence, Eff
             f"expected effects True (all on) or False, got {every!r}; "
             "single ones have switches of their own, e.g. noise=False"
         )
-    effects = Effects.all_set_to(bool(every))
-    for name in (wanted := _EFFECTS & set(options)):
+    for name in _EFFECTS & set(options):
         check_type(name, options[name], True)
-    switches = {name: bool(options.pop(name)) for name in wanted}
+    effects = {name: bool(options.pop(name, every)) for name in _EFFECTS}
     changes = {k: options.pop(k) for k in list(options) if k in Sequence.__dataclass_fields__}
     if "thickness_mm" in changes and "spacing_mm" not in changes:
         changes["spacing_mm"] = changes["thickness_mm"]
-    return make_sequence(contrast, **changes), replace(effects, **switches)
+    return make_sequence(contrast, **changes), Effects(**effects)
 
 
 def place_grid(
