@@ -13,6 +13,7 @@ import nibabel as nib
 from .._files import at_home
 from .._validation import check_choice, names_of
 from ..images import load_image, read_image
+from ..simulation.sequences import PRESETS
 
 #: What a file is: session, attribute of `Session`, contrast.
 Place = tuple[str, str, str]
@@ -31,7 +32,7 @@ _ATTRIBUTES: dict[str | None, str] = {
     "labels-disc-manual": "discs",
     **dict.fromkeys(("seg_labeled", "seg-manual_labeled", "levels", "label-levels"), "levels"),
 }
-_ORDER = ("T1w", "T2w", "T2star", "MT-on", "MT-off", "GRE-T1w", "DWI", "fMRI")
+_ORDER = tuple(PRESETS)
 _REDUCE = {"DWI": "dwi", "fMRI": "mean"}
 
 

@@ -36,16 +36,6 @@ class Stack:
     pixel_mm: tuple[float, float]  # along X and Y
 
 
-def measure_true(stack: Stack, scale: np.ndarray) -> dict[str, np.ndarray]:
-    """Shape of the slices as they stand.
-
-    Each slice is interpolated linearly onto 0.1 mm pixels after scaling its axes by `scale` (n, 2),
-    which turns slice distances into distances across the cord. No value is normalised: a soft slice
-    that never exceeds 0.5 has no shape (NaN).
-    """
-    return _measure(stack, scale, sct=False)
-
-
 def measure_sct(stack: Stack, scale: np.ndarray) -> dict[str, np.ndarray]:
     """Shape of the slices by the arithmetic of SCT's ``sct_process_segmentation`` (7.4).
 
@@ -71,7 +61,7 @@ def measure_sct(stack: Stack, scale: np.ndarray) -> dict[str, np.ndarray]:
     with np.errstate(invalid="ignore"):  # a constant slice is 0/0: it has no outline
         values = np.nan_to_num((warped - low) / (high - low))
     moved = Stack(values, (offset[0], offset[1]), stack.shape, stack.pixel_mm)
-    return _measure(moved, np.ones_like(scale), sct=True)
+    return measure_true(moved, np.ones_like(scale), sct=True)
 
 
 def _fine_grid(stack: Stack, scale: np.ndarray, above: np.ndarray, *, sct: bool) -> np.ndarray:
@@ -106,7 +96,13 @@ def _matrices(grid: np.ndarray, pixels: int) -> np.ndarray:
     return _linear(position, pixels, low, high)
 
 
-def _measure(stack: Stack, scale: np.ndarray, *, sct: bool) -> dict[str, np.ndarray]:
+def measure_true(stack: Stack, scale: np.ndarray, *, sct: bool = False) -> dict[str, np.ndarray]:
+    """Shape of the slices as they stand, or as `sct` has made them.
+
+    Each slice is interpolated linearly onto 0.1 mm pixels after scaling its axes by `scale` (n, 2),
+    which turns slice distances into distances across the cord. No value is normalised: a soft slice
+    that never exceeds 0.5 has no shape (NaN).
+    """
     values = stack.values
     result = {name: np.full(len(values), np.nan) for name in COLUMNS}
     above = np.greater(values, NEAR_ZERO if sct else 0.5)

@@ -110,7 +110,7 @@ def check_fits(given: Any, items: list[Item], name: str) -> None:
 
 
 def read_items(
-    session: Any, *, levels: Any, truth: Any, contrasts: Iterable[str] | None
+    session: Any, *, levels: Any = None, truth: Any = None, contrasts: Iterable[str] | None = None
 ) -> list[Item]:
     """List the images of one or several sessions, subject by subject."""
     items = [item for name, one in _sessions(session) for item in _items(name, one)]

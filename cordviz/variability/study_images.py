@@ -61,7 +61,8 @@ class StudyImages:
         self.subjects, self.contrasts, self.methods = (
             list(dict.fromkeys(self.study[name])) for name in names
         )
-        given = {} if images is None else _by_name(images, levels)
+        items = [] if images is None else read_items(images, levels=levels)
+        given = {(item.subject, item.contrast): item for item in items}
         self._items: dict[tuple[str, str], Item] = {}
         for row in self.study[self.study["csa_mm2"].notna()].to_dict("records"):
             key = row["subject"], row["contrast"]
@@ -119,8 +120,3 @@ class StudyImages:
             told = told if isinstance(told, str) and told else None  # NaN from a CSV file
             return segment_cord(item.loaded, method=method, contrast=told, progress=False)
         return None
-
-
-def _by_name(images: Any, levels: Any) -> dict[tuple[str, str], Item]:
-    items = read_items(images, levels=levels, truth=None, contrasts=None)
-    return {(item.subject, item.contrast): item for item in items}
