@@ -36,9 +36,7 @@ def figure_page(fig: go.Figure, title: str) -> str:
     return whole_page(title, f'<div {box} aria-label="{words}">{figure}</div>')
 
 
-def png_figures(
-    figures: Mapping[str, go.Figure], *, scale: float = 2
-) -> tuple[dict[str, bytes], str | None]:
+def png_figures(figures: Mapping[str, go.Figure]) -> tuple[dict[str, bytes], str | None]:
     """Draw figures as PNG, or say in a few words why there are none.
 
     A browser (Chromium or Chrome) is wanted but never required: results must not depend on it.
@@ -48,12 +46,12 @@ def png_figures(
     try:
         # a thread of its own: a notebook's has an event loop already
         with ThreadPoolExecutor(1) as thread:
-            return thread.submit(asyncio.run, _drawn(figures, scale)).result(), None
+            return thread.submit(asyncio.run, _drawn(figures)).result(), None
     except Exception as error:  # whatever a browser may die of, the results stand
         return {}, " ".join(str(error).split()).split(". ")[0] or type(error).__name__
 
 
-async def _drawn(figures: Mapping[str, go.Figure], scale: float) -> dict[str, bytes]:
+async def _drawn(figures: Mapping[str, go.Figure]) -> dict[str, bytes]:
     """Draw all figures in one browser."""
     import kaleido
 
@@ -62,6 +60,6 @@ async def _drawn(figures: Mapping[str, go.Figure], scale: float) -> dict[str, by
     async with kaleido.Kaleido(mathjax=False) as browser:
         for name, fig in figures.items():
             size = {"width": fig.layout.width, "height": fig.layout.height}
-            opts = {"format": "png", "scale": scale, **size}
+            opts = {"format": "png", "scale": 2, **size}
             pngs[name] = await browser.calc_fig(fig, opts=opts)
     return pngs

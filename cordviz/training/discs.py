@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from ..simulation import simulate_subject
 MARGIN = 12  # columns behind and in front of the network's, for the warps
 ROWS = 160
 COLUMNS = np.arange(-MARGIN, WIDTH + MARGIN)
+SEEDS = range(1_000_100, 1_000_120)  # of the people whose discs are learnt
+PLAN = {"steps": 1000, "batch": 12, "seed": 0}
 Array = np.ndarray[Any, Any]
 
 
@@ -131,27 +132,18 @@ def vary(picture: Array, discs: Array, rng: np.random.Generator) -> tuple[Array,
     return x_in, target
 
 
-def train(
-    path: Path,
-    *,
-    seeds: Sequence[int] = range(1_000_100, 1_000_120),
-    steps: int = 1000,
-    batch: int = 12,
-    seed: int = 0,
-) -> None:
+def train(path: Path) -> None:
     """Train on simulated people; write the weights in half precision, and their card beside."""
     from tqdm.auto import tqdm
 
-    pictures = [one for who in tqdm(seeds, "people") for one in simulate_pictures(who)]
-    fit(pictures, path, steps=steps, batch=batch, seed=seed)
+    pictures = [one for who in tqdm(SEEDS, "people") for one in simulate_pictures(who)]
+    fit(pictures, path, **PLAN)
     card = {
         "name": "discs",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "cordviz": __version__,
-        "seeds": [min(seeds), max(seeds)],
-        "steps": steps,
-        "batch": batch,
-        "seed": seed,
+        "seeds": [min(SEEDS), max(SEEDS)],
+        **PLAN,
     }
     path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 

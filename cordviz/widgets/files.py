@@ -13,21 +13,13 @@ from .slice_viewer import source
 
 
 class FileUpload(anywidget.AnyWidget):
-    """Files chosen in the page, handed to a function one by one.
-
-    Attributes
-    ----------
-    label : str
-        What the page writes beside the button.
-    problems : list of str
-        A sentence for each file that was refused.
-    """
+    """Files chosen in the page, handed to a function one by one."""
 
     _esm = source("page.js", "files.js") + "\nexport default show(Uploader);\n"
     _css = source("slice_viewer.css", "files.css")
 
-    label = t.Unicode().tag(sync=True)
-    problems = t.List(t.Unicode()).tag(sync=True)
+    label = t.Unicode().tag(sync=True)  # what the page writes beside the button
+    problems = t.List(t.Unicode()).tag(sync=True)  # a sentence for each file that was refused
 
     def __init__(
         self, check: Callable[[str, int], None], take: Callable[[str, bytes], None], **traits: Any
@@ -68,21 +60,13 @@ class FileUpload(anywidget.AnyWidget):
 
 
 class FileDownload(anywidget.AnyWidget):
-    """A button that saves a file made by the kernel.
-
-    Attributes
-    ----------
-    label : str
-        On the button.
-    ready : bool
-        Whether there is a file.
-    """
+    """A button that saves a file made by the kernel."""
 
     _esm = source("page.js", "files.js") + "\nexport default show(Downloader);\n"
     _css = source("slice_viewer.css", "files.css")
 
-    label = t.Unicode("Save").tag(sync=True)
-    ready = t.Bool(False).tag(sync=True)
+    label = t.Unicode("Save").tag(sync=True)  # on the button
+    ready = t.Bool(False).tag(sync=True)  # whether there is a file
 
     def __init__(self, **traits: Any):
         """Make a button without a file."""
