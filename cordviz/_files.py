@@ -1,10 +1,12 @@
-"""Write files whole or not at all, and name what lies beside them."""
+"""Write files whole or not at all, and name them by what lies beside them or decides them."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -56,6 +58,19 @@ def write_file(path: str | os.PathLike[str], content: str | bytes) -> Path:
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
     return at_home(path)
+
+
+@cache
+def code_hash(*patterns: str) -> str:
+    """Hash of the package's files that match, so that changed code never meets old results."""
+    package = Path(__file__).parent
+    files = sorted({file for pattern in patterns for file in package.glob(pattern)})
+    return digest(*(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))
+
+
+def digest(*words: str) -> str:
+    """Name of what these words decide."""
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]
 
 
 def stem_of(image: str | os.PathLike[str]) -> str:

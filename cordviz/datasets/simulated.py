@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from .._files import at_home, atomic_path, make_folder
+from .._files import at_home, atomic_path, code_hash, digest, make_folder
 from ..simulation import Subject, simulate_subject
 from ._download import cache_dir
 
@@ -65,7 +64,8 @@ def load_simulated_study(
     if fov not in ("neck", "full"):
         raise ValueError(f"expected fov 'neck' or 'full', got {fov!r}")
     home = at_home(folder) if folder is not None else cache_dir() / "simulated_study"
-    return SimulatedStudy(n_subjects, home / f"{_simulation_hash()}_{fov}", fov)
+    version = digest(np.__version__, code_hash("simulation/*.py"))[:10]
+    return SimulatedStudy(n_subjects, home / f"{version}_{fov}", fov)
 
 
 class SimulatedStudy(Mapping[str, "StudySubject"]):
@@ -213,11 +213,3 @@ def _save(image: nib.Nifti1Image, path: Path, step: float) -> None:
     stored.header.set_slope_inter(step, 0)
     with atomic_path(path) as temporary:
         nib.save(stored, temporary)
-
-
-def _simulation_hash() -> str:
-    """Short hash of the simulation's source: a changed simulation never meets old images."""
-    digest = hashlib.sha256(np.__version__.encode())
-    for file in sorted((Path(__file__).parents[1] / "simulation").glob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:10]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +15,7 @@ from joblib import Parallel, delayed
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .._files import atomic_path
+from .._files import atomic_path, code_hash, digest
 from ..datasets.sessions import contrast_in
 from .cutting import CONTRASTS, cut_labels, cut_real, cut_session, cut_simulated, with_ending
 
@@ -31,7 +30,9 @@ def prepare(
     the truth; of simulated sessions also soft, the mean of the raters of all contrasts, and hard,
     the mask of the contrast's own rater; of label maps canal. Shapes (N, SIZE, SIZE).
     """
-    cache = cache / _digest(recipe)
+    scans = [recipe.get("simulated", {}).get(k) for k in ("scans", "slices", "convention")]
+    code = code_hash("training/cutting.py", "segmentation/sampling.py", "simulation/*.py")
+    cache = cache / digest(code, str(scans), np.__version__)[:10]
     cache.mkdir(parents=True, exist_ok=True)
     cases = [*recipe.get("real", []), *_spine_generic(recipe, real)]
     names, left_out = [case["name"] for case in cases], recipe.get("left_out", [])
@@ -75,16 +76,7 @@ def _file_name(name: str, case: dict[str, Any], read: list[Path]) -> str:
     for path in (with_ending(path) for path in read):
         if path.exists():  # else it is missed, with a plain message, when it is read
             looks.append((str(path.resolve()), f"{path.stat().st_size} {path.stat().st_mtime_ns}"))
-    return f"{name.replace(' ', '_')}-{hashlib.sha256(str(looks).encode()).hexdigest()[:6]}"
-
-
-def _digest(recipe: dict[str, Any]) -> str:
-    """Of what decides how all patches look: a changed simulation never meets old ones."""
-    package = Path(__file__).parents[1]
-    sources = [package / "training" / "cutting.py", package / "segmentation" / "sampling.py"]
-    text = "".join(f.read_text() for f in [*sources, *sorted(package.glob("simulation/*.py"))])
-    people = {k: recipe.get("simulated", {}).get(k) for k in ("scans", "slices", "convention")}
-    return hashlib.sha256(f"{text}{people}{np.__version__}".encode()).hexdigest()[:10]
+    return f"{name.replace(' ', '_')}-{digest(str(looks))[:6]}"
 
 
 def _store(cut: Callable[[], dict[str, Any]], path: Path) -> None:

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._files import atomic_path, write_file
+from .._files import atomic_path, code_hash, digest, write_file
 from ..discs import find_discs
 from ..levels import levels_from_discs
 from ..segmentation import segment_cord
-from .comparison import PASSING, code_hash, digest, hash_of
+from .comparison import PASSING, hash_of
 from .sessions import Item
 
 if TYPE_CHECKING:

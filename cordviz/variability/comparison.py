@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._files import write_file
+from .._files import code_hash, digest, write_file
 from .._series import bvals_beside
 from .._version import __version__
 from ..contrasts import closest_contrast
@@ -211,16 +211,3 @@ def _method_hash(method: str, item: Item) -> str:
         return hash_of(item.masks[method], item)
     network = closest_contrast(item.contrast) if method == "deepseg" else method
     return code_hash(*_SEGMENT, f"segmentation/weights/{network}.*")
-
-
-@functools.cache
-def code_hash(*patterns: str) -> str:
-    """Hash of the package's files that match, so that changed code never meets old results."""
-    package = Path(__file__).parents[1]
-    files = sorted({file for pattern in patterns for file in package.glob(pattern)})
-    return digest(*(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))
-
-
-def digest(*words: str) -> str:
-    """Name of what these words decide."""
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]
