@@ -112,7 +112,9 @@ def measure_shape(
     data, affine = opened_in_las(img)
     pixel = np.round(voxel_sizes(affine), 6)  # float32 headers: 0.800000012
     slices, centres, weight = slice_centres(data)
-    stack = _crop(data, slices, (pixel[0], pixel[1]))
+    x, y, _ = bounding_box(data)
+    values = np.ascontiguousarray(data[x, y][..., slices].transpose(2, 0, 1), dtype=float)
+    stack = Stack(values, (x.start, y.start), data.shape[:2], (pixel[0], pixel[1]))
     table = pd.DataFrame({"slice": np.arange(data.shape[2])})
     table["level"] = np.nan
     if levels is not None:
@@ -162,13 +164,6 @@ def measure_shape(
     table.attrs["mask"] = str(img.get_filename() or "")
     _warn(stack, slices, result, known)
     return table
-
-
-def _crop(data: np.ndarray, slices: np.ndarray, pixel: tuple[float, float]) -> Stack:
-    """Slices with mask as float64, cut to what holds mask in any of them."""
-    x, y, _ = bounding_box(data)
-    values = np.ascontiguousarray(data[x, y][..., slices].transpose(2, 0, 1), dtype=float)
-    return Stack(values, (x.start, y.start), (data.shape[0], data.shape[1]), pixel)
 
 
 def _given_curve(

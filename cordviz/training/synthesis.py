@@ -57,7 +57,8 @@ def synthesize(
     # some with fluid about as bright as the cord: only the grey matter tells where that is
     faint = draw.chance(0.05) * draw.uniform(0.5, 1)
     x = x - faint * (canal - cord) * _step(x, cord)
-    x = _change_grey_matter(x, cord, draw)
+    # the middle of some more or less like what is around them; the edge stays
+    x = x + _core(cord) * draw.uniform(-0.5, 0.75) * draw.chance(0.3) * _step(x, cord)
     kept, kept_cord = draw.chance(natural) & ~only_labels.view(-1, 1, 1, 1), cord
     acquired = x.clamp(min=0) ** torch.exp(draw.normal() * 0.1)
     if any_contrast:
@@ -163,11 +164,6 @@ def _mean(x: Tensor, weight: Tensor) -> Tensor:
     """Weighted, of each example, (B, 1, 1, 1)."""
     total = weight.sum(dim=(2, 3), keepdim=True) + 1e-3
     return (x * weight).sum(dim=(2, 3), keepdim=True) / total
-
-
-def _change_grey_matter(x: Tensor, cord: Tensor, draw: _Draw) -> Tensor:
-    """Make the middle of some cords more or less like what is around them; the edge stays."""
-    return x + _core(cord) * draw.uniform(-0.5, 0.75) * draw.chance(0.3) * _step(x, cord)
 
 
 def _diffusion_weighted(x: Tensor, cord: Tensor, draw: _Draw) -> Tensor:
