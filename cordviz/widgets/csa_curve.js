@@ -18,13 +18,11 @@ class Curve extends ChartView {
   }
 
   build(el) {
-    const toggle = (text, title, trait) =>
-      button(text, title, () => this.set({ [trait]: !this.get(trait) }), { "data-toggle": trait });
     const choices = [["soft", "Soft mask"], ["hard", ""], ["both", "Soft and threshold"]];
     this.weights = chooser("What is measured", choices, (weights) => this.set({ weights }));
     this.toggles = [
-      toggle("Angle correction", "Correct for the angle between cord and slice", "angle_correction"),
-      toggle("Norms", "Percentiles of healthy adults", "norms"),
+      this.toggleButton("Angle correction", "Correct for the angle between cord and slice", "angle_correction"),
+      this.toggleButton("Norms", "Percentiles of healthy adults", "norms"),
     ];
     this.values = make("div", { class: "cordviz-where" });
     const bar = make("div", { class: "cordviz-bar", role: "toolbar", "aria-label": "Area" },

@@ -34,9 +34,8 @@ function button(text, title, onclick, more = {}) {
 
 /** A list to choose from; `options` are pairs of value and text. */
 function chooser(label, options, choose) {
-  const select = make("select", { "aria-label": label, onchange: () => choose(select.value) },
+  return make("select", { "aria-label": label, onchange: ({ target }) => choose(target.value) },
     ...options.map(([value, text]) => make("option", { value }, text)));
-  return select;
 }
 
 /** A button that shows or hides what has a colour. */
@@ -88,6 +87,15 @@ class View {
 
   get(name) {
     return this.model.get(name);
+  }
+
+  flip(trait) {
+    this.set({ [trait]: !this.get(trait) });
+  }
+
+  /** A button that turns a trait on and off. */
+  toggleButton(text, title, trait, more = {}) {
+    return button(text, title, () => this.flip(trait), { "data-toggle": trait, ...more });
   }
 
   set(changes) {

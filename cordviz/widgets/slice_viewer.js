@@ -117,8 +117,6 @@ class Viewer extends View {
 
   build() {
     const { names, centres } = this.about;
-    const toggle = (label, trait, title) =>
-      button(label, title, () => this.set({ [trait]: !this.get(trait) }), { "data-toggle": trait });
     this.chips = names.map((name) =>
       chip(name, this.colourOf(name), () => this.showHide(name), { "data-mask": name }));
     const single = Object.entries(PLANES).map(([name, { title }]) => [name, title]);
@@ -129,12 +127,11 @@ class Viewer extends View {
       oninput: (event) => this.set({ opacity: Number(event.target.value) }),
     });
     this.toggles = [
-      ...(names.length ? [toggle("Contours", "contours", "Lines where a mask is 0.5 (c)")] : []),
-      toggle("Crosshair", "crosshair", "Crosshair (x)"),
-      ...(centres ? [toggle("Zoom", "zoom_to_cord", "Zoom to the cord (z)")] : []),
+      ...(names.length ? [this.toggleButton("Contours", "Lines where a mask is 0.5 (c)", "contours")] : []),
+      this.toggleButton("Crosshair", "Crosshair (x)", "crosshair"),
+      ...(centres ? [this.toggleButton("Zoom", "Zoom to the cord (z)", "zoom_to_cord")] : []),
     ];
-    this.playButton = button("▶", "Play (space)", () => this.set({ playing: !this.get("playing") }),
-      { class: "cordviz-button cordviz-play" });
+    this.playButton = this.toggleButton("▶", "Play (space)", "playing", { class: "cordviz-button cordviz-play" });
     this.slider = make("input", {
       type: "range", step: 1, class: "cordviz-slider",
       oninput: (event) => this.step(this.axis, Number(event.target.value) - this.cursor[this.axis]),
@@ -243,12 +240,11 @@ class Viewer extends View {
   }
 
   shortcut(key) {
-    const flip = (trait) => this.set({ [trait]: !this.get(trait) });
     const actions = {
-      " ": () => flip("playing"),
-      c: () => flip("contours"),
-      x: () => flip("crosshair"),
-      ...(this.about.centres && { z: () => flip("zoom_to_cord") }),
+      " ": () => this.flip("playing"),
+      c: () => this.flip("contours"),
+      x: () => this.flip("crosshair"),
+      ...(this.about.centres && { z: () => this.flip("zoom_to_cord") }),
       ...(this.about.names.length > 1 && { d: () => this.toggleDifference() }),
       r: () => this.set({ window: [...this.about.window] }),
       "+": () => this.stretch(0.8),
