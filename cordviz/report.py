@@ -43,37 +43,18 @@ def write_report(
 ) -> Path:  # fmt: skip
     """Compare methods across contrasts and write all that comes of it into a folder.
 
-    Parameters
-    ----------
-    session
-        As for `compare_contrasts`.
-    folder : path
-        Made if it is missing. Masks and areas are kept in its subfolder ``cache``: stopped and
-        started again, it goes on where it was. Every file appears whole or not at all.
-    title : str
-        Of the report.
-    margin_mm2 : float
-        For equivalence, see `summarize_variability`.
-    png : bool
-        Write the figures as PNG too, where a browser is at hand.
-    progress : bool
-        Show a progress bar.
-    **options
-        Of `compare_contrasts`.
+    `session` and `options` are those of `compare_contrasts`, `margin_mm2` that of
+    `summarize_variability`; with `png` figures are written as PNG too, where a browser is at hand.
+    The folder is made if it is missing. Masks and areas are kept in its subfolder ``cache``:
+    stopped and started again, it goes on where it was. Every file appears whole or not at all.
 
-    Returns
-    -------
-    Path
-        ``report.html``, which needs no other file. Beside it: ``study.csv`` (tidy),
-        ``slices.csv`` (per slice), ``csa_sct.csv`` (columns of SCT's sct_process_segmentation),
-        ``table.csv`` (the published form), ``by_contrast.csv``, ``by_method.csv``, ``pairs.csv``
-        …, and figures as HTML and PNG.
+    Returns the path of ``report.html``, which needs no other file. Beside it: ``study.csv`` (tidy),
+    ``slices.csv`` (per slice), ``csa_sct.csv`` (columns of SCT's sct_process_segmentation),
+    ``table.csv`` (the published form), ``by_contrast.csv``, ``by_method.csv``, ``pairs.csv`` …, and
+    figures as HTML and PNG.
 
-    Raises
-    ------
-    ValueError
-        Margin not above 0; a folder with a report or tables that cordviz did not write; else as
-        `compare_contrasts`. Nothing is written then.
+    Raises ValueError for a margin not above 0 and for a folder with a report or tables that cordviz
+    did not write, else as `compare_contrasts`. Nothing is written then.
     """
     from joblib.externals.loky import get_reusable_executor
 
