@@ -57,8 +57,7 @@ def _find(items: list[Item], cache: Path | None) -> tuple[Any, str]:
         except (ValueError, TypeError, OSError) as error:
             reasons.append(f"{item.contrast}: {' '.join(str(error).split())}")
             continue
-        words = f"{FOUND} {item.contrast}, confidence {confidence:.2f}."
-        return levels, words
+        return levels, f"{FOUND} {item.contrast}, confidence {confidence:.2f}."
     why = " ".join(reasons) or "there is no T1w or T2w image to find discs on."
     return None, f"The vertebral levels are unknown: {why} Pass levels=."
 

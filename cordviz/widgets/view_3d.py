@@ -148,25 +148,19 @@ def _volumes(volume: Volume, colours: dict[str, str]) -> list[dict[str, Any]]:
     affine[:3, 3] += affine[:3, :3] @ [part.start for part in volume.box]
     low, high = volume.window
     grey = np.clip((volume.data[volume.box] - low) / (high - low), 0, 1) * 255
-    image = {
-        "name": "image.nii.gz",
-        "data": _nifti(grey, affine),
-        "colormap": "gray",
-        "cal_min": 0.0,
-        "cal_max": BRIGHT,
-    }
-    masks = [
+    parts = [("image", grey, "gray", 0.0, BRIGHT)]
+    for number, (name, mask) in enumerate(volume.masks.items()):
+        parts.append((f"mask{number}", mask[volume.box] * 255, colours[name], 100.0, 255.0))
+    return [
         {
-            "name": f"mask{number}.nii.gz",
-            "data": _nifti(mask[volume.box] * 255, affine),
-            "colormap": colours[name],
-            "cal_min": 100.0,
-            "cal_max": 255.0,
-            "opacity": 1.0,
+            "name": f"{name}.nii.gz",
+            "data": _nifti(values, affine),
+            "colormap": colour,
+            "cal_min": black,
+            "cal_max": white,
         }
-        for number, (name, mask) in enumerate(volume.masks.items())
+        for name, values, colour, black, white in parts
     ]
-    return [image, *masks]
 
 
 def _colour_map(colour: str) -> dict[str, list[int]]:
