@@ -332,7 +332,7 @@ def test_two_processes_at_once_share_every_download(everything):
     everything.on_request = lambda: time.sleep(0.02)  # so that both want the same file
     code = (
         "import json, sys; from pathlib import Path; from cordviz import datasets\n"
-        "import cordviz.images, requests, filelock, joblib, tqdm.auto\n"
+        "import cordviz.images, pooch, filelock, joblib, tqdm.auto\n"
         "datasets._download._REGISTRIES = Path(sys.argv[1])\n"
         "print('ready', flush=True)\n"
         "for name, options in json.loads(sys.stdin.readline()):\n"
