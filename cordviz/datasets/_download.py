@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from .._files import at_home, make_folder
 
@@ -57,14 +58,15 @@ class Entry:
 
     def matches(self, file: Path) -> bool:
         """Whether `file` exists and holds exactly the registered bytes."""
+        import pooch
+
         if not file.is_file() or (self.size is not None and file.stat().st_size != self.size):
             return False
         if self.hash.startswith("git:"):
-            data = file.read_bytes()
-            blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False)
+            content = file.read_bytes()
+            blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
             return self.hash == f"git:{blob.hexdigest()}"
-        with file.open("rb") as content:
-            return self.hash == hashlib.file_digest(content, "sha256").hexdigest()
+        return self.hash == pooch.file_hash(str(file))
 
 
 def cache_dir() -> Path:
@@ -204,21 +206,25 @@ def _receive(address: str, part: Path, entry: Entry, received: Received) -> str 
 
 def _append(address: str, part: Path, start: int, received: Received) -> None:
     """Add what the server sends from byte `start` on, or all of it if it knows no ranges."""
-    import requests
+    import pooch
+    from tqdm.utils import CallbackIOWrapper
 
-    headers = {"Accept-Encoding": "identity"}  # the bytes as registered, countable
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    with (
-        requests.get(address, headers=headers, stream=True, timeout=_TIMEOUT_S) as response,
-        part.open("ab", buffering=0) as file,
-    ):
-        response.raise_for_status()
-        if response.status_code == 200:
-            file.truncate(0)
-        for block in response.iter_content(_BLOCK_BYTES):
-            file.write(block)
-            received(len(block))
+    with part.open("ab") as file:
+
+        def empty_unless_resumed(response: Any, **_: Any) -> None:
+            if response.status_code == 200:
+                file.truncate(0)
+
+        headers = {"Accept-Encoding": "identity"}  # the bytes as registered, countable
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        fetch = pooch.HTTPDownloader(
+            chunk_size=_BLOCK_BYTES,
+            headers=headers,
+            hooks={"response": empty_unless_resumed},
+            timeout=_TIMEOUT_S,
+        )
+        fetch(address, CallbackIOWrapper(received, file, "write"), None)
 
 
 def _size(file: Path) -> int:
