@@ -16,8 +16,9 @@ from scipy import ndimage
 
 from ..centerline import bounding_box
 from .cleaning import BRAIN_STEM_MM2, LEAST_AREA_MM2, keep_cord, without_brain_stem
-from .detection import DARK, SLAB_MM, STRIDE, best_path, cordness, make_slabs, values_along
-from .detection import STEP_MM as DETECTION_STEP_MM
+from .cordness import DARK, STRIDE, cordness
+from .detection import SLAB_MM, best_path, make_slabs, values_along
+from .ellipses import STEP_MM as DETECTION_STEP_MM
 from .network import Network, check_device, load_network
 from .sampling import STEP_MM, cut_patches, fill_rim, paste_patches
 from .softness import lean_on_neighbours, middles, softness
