@@ -30,6 +30,15 @@ VALUE_AXIS = {**AXIS, "ticks": "", "showgrid": True, "gridcolor": "#E3E7EA"}
 WHITE = {"paper_bgcolor": "white", "plot_bgcolor": "white"}
 FONT = {"family": "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif", "color": INK}
 
+#: The look of all this for figures of plotly express: `px.defaults.template = TEMPLATE`.
+TEMPLATE = {
+    "layout": {
+        "font": FONT, "colorway": HUES, **WHITE,
+        "title": {"x": 0.02, "font": {"size": 17}}, "margin": {"b": 50},
+        "xaxis": {**AXIS, "automargin": True}, "yaxis": {**VALUE_AXIS, "automargin": True},
+    }
+}  # fmt: skip
+
 
 def cycled(names: Iterable[str], values: Sequence[str] = CONTOUR_COLOURS) -> dict[str, str]:
     """Give each name one of `values`: #RRGGBB of contours unless told otherwise.
