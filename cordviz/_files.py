@@ -31,7 +31,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     if target.is_dir():
         raise ValueError(f"{target} is a folder; give the name of a file to write.")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(f"The folder {folder} cannot be written to; choose another.")
+        raise PermissionError(f"The folder {folder} cannot be written to; choose another.")
     suffix = "".join(target.suffixes[-2:]) if target.name.endswith(".gz") else target.suffix
     temporary = folder / f".cordviz-{uuid4().hex}{suffix}"
     try:

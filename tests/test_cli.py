@@ -115,6 +115,7 @@ def test_measure_options_reach_the_measurement(run, neck):
 
 def test_measure_replaces_its_own_table_and_another_file_only_when_told_to(run, neck):
     words = "measure", neck / "truth.nii.gz", "-o", "t.csv"
+    Path("t.csv").touch()  # as mktemp does
     assert [run(*words)[0] for _ in range(2)] == [0, 0]
     mine = Path("t.csv").read_text().replace("\n", ",checked by me\n")
     Path("t.csv").write_text(mine)

@@ -133,7 +133,7 @@ def test_other_names_are_refused_before_anything_is_sent(name):
         check_name(name)
 
 
-@pytest.mark.parametrize("name", ["sub-01_T2star_gmseg.nii.gz", "sub-01_T2w_label-GM_seg.nii"])
+@pytest.mark.parametrize("name", ["T2star_gmseg.nii.gz", "t2_gm_seg.nii", "T2w_label-GM_seg.nii"])
 def test_masks_of_a_part_of_the_cord_are_refused(name):
     with pytest.raises(ValueError, match="no mask of the whole cord"):
         check_name(name)
@@ -155,6 +155,7 @@ def test_masks_of_a_part_of_the_cord_are_refused(name):
         ("t2_levels.nii", "levels", "T2w"),
         ("sub-01_T2w_seg_labeled.nii.gz", "levels", "T2w"),
         ("sub-01_T2w_seg_labeled_discs.nii.gz", "discs", "T2w"),
+        ("sub-lesion_T2w_seg.nii", "mask", "T2w"),
         ("neck.nii", "image", ""),
     ],
 )

@@ -361,11 +361,13 @@ def test_saved_labels_are_one_voxel_each_on_the_images_grid(neck, tmp_path):
 def test_saved_labels_replace_labels_and_nothing_else(neck, tmp_path):
     view, target = label_discs(neck[0], discs=DISCS_MM), tmp_path / "discs.nii.gz"
     view.save_labels(view.save_labels(target))
-    nib.save(neck[1], target)
-    before = target.read_bytes()
-    with pytest.raises(ValueError, match="is there already and holds no discs"):
-        view.save_labels(target)
-    assert target.read_bytes() == before
+    two_slices = nib.Nifti1Image(neck[1].get_fdata()[..., 3:5].round(), neck[1].affine)
+    for other in (neck[1], two_slices):
+        nib.save(other, target)
+        before = target.read_bytes()
+        with pytest.raises(ValueError, match="is there already and holds no discs"):
+            view.save_labels(target)
+        assert target.read_bytes() == before
 
 
 def test_labels_are_saved_in_the_users_folder(neck, tmp_path, monkeypatch):

@@ -42,7 +42,7 @@ def check_name(name: str) -> None:
         raise ValueError("DICOM is not read here; convert the series to NIfTI first (dcm2niix).")
     if not name.lower().endswith((".nii", ".nii.gz")):
         raise ValueError("expected a NIfTI file, .nii or .nii.gz.")
-    if re.search(r"(gm|wm|csf|lesion)seg|label-(gm|wm|csf|lesion)", name.lower()):
+    if re.search(r"(?<!sub-)(gm|wm|csf|lesion)[_-]?seg|label-(gm|wm|csf|lesion)", name.lower()):
         raise ValueError("by its name no mask of the whole cord, which is what is measured here.")
 
 

@@ -87,7 +87,7 @@ def check_output(output: Path, suffixes: tuple[str, ...], source: Path, option: 
 
 def check_table(file: Path, csv: str, force: bool) -> None:
     """Refuse to replace what is no table of the same columns."""
-    if not force and file.is_file():
+    if not force and file.is_file() and file.stat().st_size:
         columns = file.read_bytes().partition(b"\n")[0]
         if columns.strip() != csv.partition("\n")[0].encode():
             raise ValueError(

@@ -41,7 +41,7 @@ CENTERLINE = click.option(
 )
 
 FORCE = click.option(
-    "--force", is_flag=True, help="Replace a mask that somebody, or another method, made."
+    "--force", is_flag=True, help="Replace what somebody, or another method, made."
 )
 
 

@@ -175,10 +175,18 @@ class Truth:
         return on_grid(labels, img)
 
     def discs(self, img: ImageLike) -> Nifti1Image:
-        """Intervertebral discs as single labelled voxels on the grid of an image of this subject.
+        """Intervertebral discs as single labelled voxels on the grid of an image.
 
-        uint8: 3 at disc C2/C3, 4 at C3/C4 … 12 at T4/T5, and 1, 2 above and below C1, each at
-        the disc's posterior edge; discs outside the grid are missing.
+        Parameters
+        ----------
+        img : path or nibabel image
+            An image of this subject.
+
+        Returns
+        -------
+        Nifti1Image
+            uint8: 3 at disc C2/C3, 4 at C3/C4 … 12 at T4/T5, and 1, 2 above and below C1, each
+            at the disc's posterior edge; discs outside the grid are missing.
 
         Examples
         --------

@@ -31,7 +31,9 @@ def prepare(
     the mask of the contrast's own rater; of label maps canal. Shapes (N, SIZE, SIZE).
     """
     scans = [recipe.get("simulated", {}).get(k) for k in ("scans", "slices", "convention")]
-    code = code_hash("training/cutting.py", "segmentation/sampling.py", "simulation/*.py")
+    code = code_hash(
+        "training/cutting.py", "training/patches.py", "segmentation/sampling.py", "simulation/*.py"
+    )
     cache = cache / digest(code, str(scans), np.__version__)[:10]
     cache.mkdir(parents=True, exist_ok=True)
     cases = [*recipe.get("real", []), *_spine_generic(recipe, real)]

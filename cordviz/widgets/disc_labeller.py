@@ -92,20 +92,15 @@ class DiscLabeller(SliceViewer):
     def save_labels(self, path: str | os.PathLike[str]) -> Path:
         """Save `label_image` as NIfTI; by custom of the field ``…_label-discs_dlabel.nii.gz``.
 
-        A file that is there is replaced if it holds discs, too.
+        A file that is there is replaced if it holds single labelled voxels, too.
         """
         target = at_home(path)
         if not target.name.endswith((".nii", ".nii.gz")):
             raise ValueError(f"Labels are saved as .nii or .nii.gz, got {target.name!r}.")
         if not self._marks:
             raise ValueError("There is no disc yet: click some, or set discs.")
-        if target.exists():
-            try:
-                read_discs(target)
-            except ValueError as error:
-                raise ValueError(
-                    f"{target} is there already and holds no discs; choose another name."
-                ) from error
+        if target.is_file() and target.stat().st_size and not _holds_discs(target):
+            raise ValueError(f"{target} is there already and holds no discs; choose another name.")
         with atomic_path(target) as file:
             nib.save(self.label_image(), file)
         return target
@@ -134,3 +129,13 @@ class DiscLabeller(SliceViewer):
             known = following is None or following[0] == label + 1
             levels[: z + 1] = label if known else 0
         return levels.tolist()
+
+
+def _holds_discs(file: Path) -> bool:
+    """Whether every label of a file is one voxel, as those of `label_image`."""
+    try:
+        labels = np.asanyarray(Nifti1Image.from_filename(file).dataobj)
+    except (OSError, nib.filebasedimages.ImageFileError):
+        return False
+    labels = labels[labels != 0]
+    return np.unique(labels).size == labels.size
