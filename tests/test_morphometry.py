@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from skimage import measure
 
 from cordviz.centerline import fit_centerline
 from cordviz.levels import levels_from_discs
@@ -209,7 +210,6 @@ def test_notched_shapes_are_less_solid():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_region_measures_equal_those_of_scikit_image(seed):
-    measure = pytest.importorskip("skimage.measure")
     blob = np.random.default_rng(seed).random((1, 14, 17)) ** 0.3
     blob[:, :3] = blob[:, -3:] = blob[:, :, :3] = blob[:, :, -3:] = 0
     blob *= (np.random.default_rng(seed).random((1, 14, 17)) > 0.2) / blob.max()

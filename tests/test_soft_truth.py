@@ -3,6 +3,7 @@
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter, shift
 from scipy.spatial.transform import Rotation
 
@@ -153,7 +154,6 @@ def test_thick_slices_follow_the_cord_and_leave_no_staircase():
 
 
 def test_warps_move_points_as_itk_reads_them(result, tmp_path):
-    sitk = pytest.importorskip("SimpleITK")
     sign = np.array([-1, -1, 1])  # ITK counts to the left and to the back
     for field, start, expected in (
         (result.warps["T1w"].to_reference, (0, -0.6, 20), (1.5, -1.8, 20)),

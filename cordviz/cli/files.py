@@ -119,6 +119,6 @@ def no_empty_folder(folder: Path) -> Iterator[None]:
 
 def volume(reduce: str | None) -> str | int | None:
     """The index of a volume as a number; other words as they are."""
-    with suppress(TypeError, ValueError):
-        return int(reduce)  # type: ignore[arg-type]  # None: suppressed
+    with suppress(ValueError):
+        return None if reduce is None else int(reduce)
     return reduce

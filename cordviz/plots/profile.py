@@ -207,9 +207,7 @@ def _add_norms(fig: go.Figure, bands: dict[int, tuple[float, float]], sex: str) 
 
     with (files("cordviz") / "data" / "normative_csa_by_level.csv").open() as file:
         table = pd.read_csv(file, comment="#", dtype={"level": str})
-    norms: dict[str, dict[str, float]] = (
-        table[table["sex"] == sex].drop(columns="sex").set_index("level").T.to_dict()  # type: ignore  # the stubs leave the keys open
-    )
+    norms = table[table["sex"] == sex].set_index("level").to_dict("index")
     within = {level: norms[str(level)] for level in bands if str(level) in norms}
     if not within:
         return

@@ -36,7 +36,7 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(_block(a, b) for a, b in levels)
         self.up = nn.ModuleList(_block(a + b, a) for a, b in pairwise(widths))
         self.head = nn.Conv2d(widths[0], 4, 1)
-        nn.init.constant_(self.head.bias, -3.0)  # type: ignore[arg-type]  # there is a bias
+        nn.init.constant_(self.head.get_parameter("bias"), -3.0)
         self.kernels: list[Tensor] = []
 
     def settle(self) -> None:
