@@ -34,7 +34,7 @@ FONT = {"family": "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif", "
 TEMPLATE = {
     "layout": {
         "font": FONT, "colorway": HUES, **WHITE,
-        "title": {"x": 0.02, "font": {"size": 17}}, "margin": {"b": 50},
+        "title": {"x": 0.02, "font": {"size": 17}}, "margin": {"b": 60},
         "xaxis": {**AXIS, "automargin": True}, "yaxis": {**VALUE_AXIS, "automargin": True},
     }
 }  # fmt: skip
